@@ -1,0 +1,1 @@
+"""Judge facts. Pure: nothing in this package reads a machine."""

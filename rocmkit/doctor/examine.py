@@ -1,0 +1,122 @@
+"""Run checks over facts: root causes first, no crash spreads, unknown is never ok."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from rocmkit.doctor.check import Check, sections
+from rocmkit.doctor.result import Found, Passed, Result, Skipped, Text, say
+from rocmkit.errors import Exit, worst
+from rocmkit.facts import Facts, Gap
+
+Verdict = Literal["ready", "degraded", "blocked", "unknown", "not-applicable"]
+
+#: Sections without which no verdict about a GPU machine holds.
+NEEDED = ("gpus", "driver", "access", "runtime", "python")
+#: Checks that must have passed before a machine is called ready.
+READY = ("kfd-permission", "arch-not-compiled", "rocblas-no-tensile")
+
+
+def examine(facts: Facts, checks: Iterable[Check]) -> tuple[Result, ...]:
+    """Every check's result, in the order of the codes."""
+    results: dict[str, Result] = {}
+    for one in in_order(checks):
+        results[one.id] = _run(one, facts, results)
+    return tuple(sorted(results.values(), key=lambda result: result.code))
+
+
+def in_order(checks: Iterable[Check]) -> list[Check]:
+    """Checks with every cause before its effects. Raises ValueError where `after` runs in a circle."""
+    by_id = {one.id: one for one in checks}
+    done: dict[str, Check] = {}
+
+    def visit(one: Check, path: tuple[str, ...]) -> None:
+        if one.id in path:
+            raise ValueError(f"checks wait for one another: {' -> '.join((*path, one.id))}")
+        if one.id in done:
+            return
+        for cause in one.after:
+            if cause in by_id:
+                visit(by_id[cause], (*path, one.id))
+        done[one.id] = one
+
+    for one in sorted(by_id.values(), key=lambda c: c.code):
+        visit(one, ())
+    return list(done.values())
+
+
+def _run(one: Check, facts: Facts, results: Mapping[str, Result]) -> Result:
+    def result(outcome: Literal["ok", "found", "skipped", "crashed"], because: Text | None = None, **more: object) -> Result:
+        return Result(
+            code=one.code,
+            id=one.id,
+            title=one.title,
+            severity=one.severity,
+            outcome=outcome,
+            because=because,
+            **more,  # type: ignore[arg-type]
+        )
+
+    if one.gpu and facts.gpus == ():
+        return result("skipped", say("no AMD GPU was found on this machine"))
+    arguments = sections(facts, one)
+    required = [name for name in one.needs if name not in one.tolerates]
+    if one.gpu and "gpus" not in arguments:
+        required.append("gpus")
+    for name in required:
+        section = getattr(facts, name)
+        if isinstance(section, Gap):
+            because = say("{section} is not known: {detail}", section=name, detail=section.detail)
+            return result("skipped", because, gap=section.reason)
+    for cause in one.after:
+        known = results.get(cause)
+        if known is not None and known.outcome == "found":
+            return result("skipped", say("explained by {code} ({cause})", code=known.code, cause=cause))
+    try:
+        outcome = one.judge(**arguments)
+    except Exception as error:  # a check that raises is a result, never the end of doctor
+        return result("crashed", say("{kind}: {detail}", kind=type(error).__name__, detail=str(error)))
+    match outcome:
+        case Found(findings):
+            return result("found", findings=findings)
+        case Passed(seen):
+            return result("ok", seen=seen)
+        case Skipped(because):
+            return result("skipped", because)
+
+
+def verdict(facts: Facts, results: Iterable[Result]) -> Verdict:
+    """The one word for the machine."""
+    results = tuple(results)
+    if facts.gpus == ():
+        return "not-applicable"
+    if any(r.outcome == "found" and r.severity == "error" and any(f.confidence == "sure" for f in r.findings) for r in results):
+        return "blocked"
+    if isinstance(facts.gpus, Gap) or inconclusive(facts, results):
+        return "unknown"
+    if any(r.outcome == "found" and r.severity in {"error", "warning"} for r in results):
+        return "degraded"
+    by_id = {r.id: r for r in results}
+    return "ready" if all(name in by_id and by_id[name].outcome == "ok" for name in READY) else "unknown"
+
+
+def inconclusive(facts: Facts, results: Iterable[Result]) -> bool:
+    """Whether a needed probe failed, or a check crashed. A gap because nothing was executed does not count."""
+    gaps = (getattr(facts, name) for name in NEEDED)
+    failed = any(isinstance(gap, Gap) and gap.reason not in {"not-executed", "absent"} for gap in gaps)
+    return failed or any(r.outcome == "crashed" for r in results)
+
+
+def exit_code(facts: Facts, results: Iterable[Result], *, strict: bool = False) -> Exit:
+    """The exit code for a report."""
+    results = tuple(results)
+    word = verdict(facts, results)
+    codes = [Exit.OK]
+    if word == "not-applicable":
+        codes.append(Exit.NOT_APPLICABLE)
+    elif inconclusive(facts, results):
+        codes.append(Exit.INCONCLUSIVE)
+    if word == "blocked" or (strict and any(r.outcome == "found" and r.severity in {"error", "warning"} for r in results)):
+        codes.append(Exit.BLOCKED)
+    return worst(codes)

@@ -1,0 +1,165 @@
+"""This machine, now."""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import resource
+import shutil
+import stat as stat_module
+from collections.abc import Callable, Mapping
+
+from rocmkit import gpucode
+from rocmkit.gpucode.values import FileCode, KernelFiles
+from rocmkit.host.base import LIMIT_BYTES, Host, Identity, Limits, Run, Space, Stat, tilde
+from rocmkit.host.process import run_process
+
+
+class LiveHost(Host):
+    """Asks the kernel. Reads only; nothing below any path is created or changed."""
+
+    executes = True
+
+    def __init__(self) -> None:
+        self.home = _home()
+
+    def _real(self, path: str) -> str:
+        if path == "~" or path.startswith("~/"):
+            if self.home is None:
+                raise FileNotFoundError(errno.ENOENT, "no home folder is known", path)
+            return self.home + path[1:]
+        return path
+
+    def _read(self, path: str) -> bytes:
+        # O_NONBLOCK and the type check keep a FIFO or a device in an unexpected place from blocking for ever.
+        fd = os.open(self._real(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            if not stat_module.S_ISREG(os.fstat(fd).st_mode):
+                raise OSError(errno.EINVAL, "not a regular file", path)
+            chunks: list[bytes] = []
+            left = LIMIT_BYTES
+            while left > 0 and (chunk := os.read(fd, min(left, 1 << 16))):
+                chunks.append(chunk)
+                left -= len(chunk)
+            return b"".join(chunks)
+        finally:
+            os.close(fd)
+
+    def list(self, path: str) -> tuple[str, ...]:
+        return tuple(sorted(os.listdir(self._real(path))))
+
+    def stat(self, path: str) -> Stat:
+        return from_os_stat(os.stat(self._real(path)))
+
+    def readlink(self, path: str) -> str:
+        return tilde(os.readlink(self._real(path)), self.home)
+
+    def realpath(self, path: str) -> str:
+        return tilde(os.path.realpath(self._real(path)), self.home)
+
+    def try_open(self, path: str) -> None:
+        os.close(os.open(self._real(path), os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK))
+
+    def which(self, name: str) -> str | None:
+        # Relative entries of PATH would let the current folder decide what runs.
+        entries = (p for p in os.environ.get("PATH", os.defpath).split(os.pathsep) if os.path.isabs(p))
+        found = shutil.which(name, path=os.pathsep.join(entries))
+        return None if found is None else tilde(found, self.home)
+
+    def _run(self, argv: tuple[str, ...], timeout_s: float, stdin: bytes) -> Run:
+        return run_process((self._real(argv[0]), *argv[1:]), timeout_s=timeout_s, stdin=stdin)
+
+    def environ(self, wanted: Callable[[str], bool]) -> Mapping[str, str]:
+        return {
+            name: os.pathsep.join(tilde(part, self.home) for part in value.split(os.pathsep))
+            for name, value in os.environ.items()
+            if wanted(name)
+        }
+
+    def identity(self) -> Identity:
+        return _identity()
+
+    def machine(self) -> str:
+        return platform.machine()
+
+    def gpu_code(self, path: str) -> FileCode:
+        return gpucode.read_file(self._real(path))
+
+    def kernel_files(self, library: str, path: str) -> KernelFiles:
+        return gpucode.read_kernel_files(library, self._real(path))
+
+    def space(self, path: str) -> Space:
+        usage = os.statvfs(self._real(path))
+        return Space(free_bytes=usage.f_bavail * usage.f_frsize, total_bytes=usage.f_blocks * usage.f_frsize)
+
+    def limits(self) -> Limits:
+        soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+        return Limits(memlock_bytes=None if soft == resource.RLIM_INFINITY else soft)
+
+
+def from_os_stat(found: os.stat_result) -> Stat:
+    """os.stat_result as a Stat."""
+    mode = found.st_mode
+    if stat_module.S_ISCHR(mode):
+        return Stat(
+            kind="character",
+            mode=f"{stat_module.S_IMODE(mode):04o}",
+            uid=found.st_uid,
+            gid=found.st_gid,
+            major=os.major(found.st_rdev),
+            minor=os.minor(found.st_rdev),
+        )
+    return Stat(
+        kind="folder" if stat_module.S_ISDIR(mode) else "file" if stat_module.S_ISREG(mode) else "other",
+        mode=f"{stat_module.S_IMODE(mode):04o}",
+        uid=found.st_uid,
+        gid=found.st_gid,
+        size_bytes=found.st_size,
+    )
+
+
+def _home() -> str | None:
+    """The home folder, from $HOME or the password file; None where neither knows one."""
+    home = os.environ.get("HOME", "")
+    if not os.path.isabs(home):
+        import pwd
+
+        try:
+            home = pwd.getpwuid(os.getuid()).pw_dir
+        except KeyError:  # a uid without an entry, as in many containers
+            return None
+    home = os.path.normpath(home)
+    return None if home == "/" else home
+
+
+def _identity() -> Identity:
+    import grp
+    import pwd
+
+    uid = os.getuid()
+    groups = tuple(sorted({os.getgid(), os.getegid(), *os.getgroups()}))
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = ""
+    entries = grp.getgrall()
+    promised = tuple(sorted({g.gr_gid for g in entries if name and name in g.gr_mem}))
+    names = {g.gr_name: g.gr_gid for g in entries if g.gr_name in {"render", "video", "nogroup"} or g.gr_gid in _node_groups()}
+    return Identity(uid=uid, groups=groups, promised=promised, group_names=names)
+
+
+def _node_groups() -> set[int]:
+    """The groups that own the GPU's device nodes."""
+    found: set[int] = set()
+    nodes = ["/dev/kfd"]
+    try:
+        nodes += [f"/dev/dri/{name}" for name in os.listdir("/dev/dri") if name.startswith("renderD")]
+    except OSError:
+        pass
+    for node in nodes:
+        try:
+            found.add(os.stat(node).st_gid)
+        except OSError:
+            continue
+    return found
