@@ -32,12 +32,15 @@ class StrictLoader(_Base):
 def check_events(text: str) -> None:
     """Raise yaml.MarkedYAMLError where `text` holds an alias or nests deeper than MAX_DEPTH: both can be made to explode."""
     depth = 0
+    event: Any
     for event in yaml.parse(text, Loader=_Base):
         if isinstance(event, yaml.AliasEvent):
-            raise yaml.composer.ComposerError(None, None, "aliases are not allowed", event.start_mark)
+            mark: Any = event.start_mark
+            raise yaml.composer.ComposerError(None, None, "aliases are not allowed", mark)
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > MAX_DEPTH:
-                raise yaml.composer.ComposerError(None, None, f"nested deeper than {MAX_DEPTH}", event.start_mark)
+                mark = event.start_mark
+                raise yaml.composer.ComposerError(None, None, f"nested deeper than {MAX_DEPTH}", mark)
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing_extensions import dataclass_transform
 else:
 
-    def dataclass_transform(**_: object):  # in the standard library from Python 3.11 on
+    def dataclass_transform(**_: object):  # noqa: D103 - in the standard library from Python 3.11 on
         return lambda cls: cls
 
 

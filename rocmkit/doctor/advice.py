@@ -59,5 +59,5 @@ def pip(python: Python, arguments: str) -> tuple[str, ...]:
 
 
 def python_minor(python: Python) -> str:
-    """"3.10" of "3.10.12"."""
+    """ "3.10" of "3.10.12"."""
     return ".".join(python.version.split(".")[:2])

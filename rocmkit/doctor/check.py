@@ -43,9 +43,7 @@ class Check(Model, kw_only=True):
         return inspect.getdoc(self.judge) or ""
 
 
-def check(
-    code: str, id: str, *, title: str, severity: Severity, after: tuple[str, ...] = (), gpu: bool = True
-) -> Callable[[Judge], Check]:
+def check(code: str, id: str, *, title: str, severity: Severity, after: tuple[str, ...] = (), gpu: bool = True) -> Callable[[Judge], Check]:
     """Make a Check of a function. Returns a value; nothing is registered anywhere."""
 
     def make(function: Judge) -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import platform
@@ -153,10 +154,8 @@ def _node_groups() -> set[int]:
     """The groups that own the GPU's device nodes."""
     found: set[int] = set()
     nodes = ["/dev/kfd"]
-    try:
+    with contextlib.suppress(OSError):
         nodes += [f"/dev/dri/{name}" for name in os.listdir("/dev/dri") if name.startswith("renderD")]
-    except OSError:
-        pass
     for node in nodes:
         try:
             found.add(os.stat(node).st_gid)

@@ -78,11 +78,10 @@ def _exchange(process: subprocess.Popen[bytes], stdin: bytes, deadline: float) -
                 finished = False
                 break
             for key, _ in selector.select(min(left, 0.05)):
-                stream: IO[bytes] = key.fileobj  # type: ignore[assignment]
-                if stream is process.stdin:
-                    pending = _feed(selector, stream, pending)
+                if key.fileobj is process.stdin:
+                    pending = _feed(selector, process.stdin, pending)
                 else:
-                    _drain(selector, stream, buffers[key.fd])
+                    _drain(selector, key.fd, buffers[key.fd])
             if max(map(len, buffers.values())) > LIMIT_BYTES:
                 finished, truncated = False, True
                 break
@@ -104,15 +103,15 @@ def _feed(selector: selectors.BaseSelector, stream: IO[bytes], pending: memoryvi
     return pending
 
 
-def _drain(selector: selectors.BaseSelector, stream: IO[bytes], buffer: bytearray) -> None:
+def _drain(selector: selectors.BaseSelector, fd: int, buffer: bytearray) -> None:
     try:
-        chunk = os.read(stream.fileno(), 1 << 16)
+        chunk = os.read(fd, 1 << 16)
     except BlockingIOError:
         return
     if chunk:
         buffer += chunk
     else:
-        selector.unregister(stream)
+        selector.unregister(fd)
 
 
 def _kill_all(process: subprocess.Popen[bytes]) -> None:

@@ -1,0 +1,78 @@
+"""The knowledge as data: frozen rows, and pure queries over them.
+
+Each YAML file is read when a query first needs it, and once. A query answers None where the knowledge base does not know.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from rocmkit.kb._load import document
+from rocmkit.kb.releases import (
+    aotriton_archs,
+    best_torch,
+    ctranslate2_wheels,
+    dkms_builds,
+    driver,
+    driver_release,
+    facts,
+    hipblaslt_archs,
+    install_layouts,
+    kmd_window,
+    library_archs,
+    llvm_of_llvmlite,
+    numba,
+    numba_for_numpy,
+    numba_rows,
+    onnxruntime_flavours,
+    onnxruntime_rocm_provider,
+    os_support,
+    torch_builds,
+    torch_wheel,
+    torch_wheels,
+)
+from rocmkit.kb.targets import arch, archs, compatible, gfx_of_version, overrides, pci, pci_names, rocblas_kernels
+from rocmkit.model import Model
+
+__all__ = [
+    "aotriton_archs",
+    "arch",
+    "archs",
+    "best_torch",
+    "compatible",
+    "ctranslate2_wheels",
+    "date",
+    "dkms_builds",
+    "driver",
+    "driver_release",
+    "facts",
+    "gfx_of_version",
+    "hipblaslt_archs",
+    "install_layouts",
+    "kmd_window",
+    "library_archs",
+    "llvm_of_llvmlite",
+    "numba",
+    "numba_for_numpy",
+    "numba_rows",
+    "onnxruntime_flavours",
+    "onnxruntime_rocm_provider",
+    "os_support",
+    "overrides",
+    "pci",
+    "pci_names",
+    "rocblas_kernels",
+    "torch_builds",
+    "torch_wheel",
+    "torch_wheels",
+]
+
+
+class _Base(Model, kw_only=True):
+    date: str
+
+
+@cache
+def date() -> str:
+    """The day the knowledge base stands for, `2026-11-22`."""
+    return document("kb", _Base).date

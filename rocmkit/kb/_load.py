@@ -26,11 +26,11 @@ def document(name: str, kind: type[T]) -> T:
 
 def version(text: str) -> Version | None:
     """`text` as a version, or None."""
-    from packaging.version import InvalidVersion, Version
+    from packaging.version import Version
 
     try:
         return Version(text)
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion, or a number too long for int()
         return None
 
 

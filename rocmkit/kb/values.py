@@ -1,7 +1,7 @@
 """What the knowledge base hands out: frozen rows, each with its sources and how it is known.
 
-A *specifier* below is a version specifier as Python packaging writes it (`>=6.0,<6.4`). A source is `OWNER/REPO#NUMBER`,
-`OWNER/REPO[@REF] PATH` on GitHub, or a URL.
+A *specifier* is a version specifier of Python packaging (`>=6.0,<6.4`). A source is `OWNER/REPO#NUMBER`, `OWNER/REPO[@REF] PATH`
+on GitHub, or a URL.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import Literal
 
 from rocmkit.model import Model
 
-#: documented: its makers say or publish so. reported: somebody saw it on a machine. measured: we read it out of the
-#: artefact itself. inferred: follows from the sources, but none of them says so in as many words.
+#: documented: its makers publish so. reported: somebody saw it on a machine. measured: read out of the artefact itself.
+#: inferred: follows from the sources, none of which says so in as many words.
 Known = Literal["documented", "reported", "measured", "inferred"]
 
 
@@ -19,7 +19,6 @@ class Row(Model, kw_only=True):
     """What every row of the knowledge base carries."""
 
     known: Known
-    """How it is known; see `Known`."""
     sources: tuple[str, ...]
     """Public places that say so; never empty."""
 
@@ -96,7 +95,7 @@ class Arch(Row, kw_only=True):
     """What HSA_OVERRIDE_GFX_VERSION does to it."""
 
 
-class PciName(Model):
+class PciName(Row, kw_only=True):
     """An AMD GPU as the PCI bus names it."""
 
     device_id: str
@@ -127,7 +126,7 @@ class TorchWheel(Row, kw_only=True):
     archs: tuple[str, ...]
     """What torch's own kernels are compiled for, as torch.cuda.get_arch_list() says."""
     rocblas_missing: tuple[str, ...]
-    """Those of `archs` without files in torch/lib/rocblas/library: they abort at the first matrix product."""
+    """Those of `archs` without files in torch/lib/rocblas/library: the first matrix product aborts."""
     rocblas_known: Known | None
     """How `rocblas_missing` is known; None when it is empty."""
     torchaudio: str
@@ -160,7 +159,7 @@ class NumbaRow(Row, kw_only=True):
 
     numba: str
     """Release."""
-    released: str
+    released: str = ""
     """Day of the release; empty: not looked up."""
     python: str
     """Specifier on Python."""
@@ -259,7 +258,6 @@ class CTranslate2Wheels(Row, kw_only=True):
     asset: str
     """Name of the release asset."""
     url: str
-    """Where the releases are."""
     rocm: str
     """ROCm release they were built on; they bring none of it with them."""
     soname: str
@@ -286,7 +284,6 @@ class OrtFlavour(Row, kw_only=True):
     archs: tuple[str, ...]
     """What its GPU code is compiled for; empty: it holds none."""
     rocm: str | None = None
-    """ROCm release it was built on."""
     note: str = ""
     """What to beware of."""
 

@@ -1,0 +1,132 @@
+"""A host that passes every question on and writes the answers down."""
+
+from __future__ import annotations
+
+import base64
+import errno
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from rocmkit.gpucode.values import FileCode, KernelFiles
+from rocmkit.host.base import Host, Identity, Limits, NotAsked, Run, Space, Stat
+from rocmkit.host.recording import FORMAT, Ended, Recording
+from rocmkit.model import to_builtins
+
+T = TypeVar("T")
+
+
+class RecordingHost(Host):
+    """Passes every question on to `inner` and writes the answer down."""
+
+    def __init__(self, inner: Host) -> None:
+        self.inner = inner
+        self.home = inner.home
+        self.executes = inner.executes
+        self._maps: dict[str, dict[str, Any]] = {}
+        self._commands: dict[tuple[str, ...], Ended] = {}
+        self._single: dict[str, Any] = {}
+
+    def recording(self, about: str) -> Recording:
+        """All that was answered so far."""
+        answers: dict[str, Any] = {verb: dict(sorted(found.items())) for verb, found in self._maps.items()} | self._single
+        commands = tuple(self._commands[argv] for argv in sorted(self._commands))
+        return Recording(rocmkit_recording=FORMAT, about=about, commands=commands, **answers)
+
+    def _note(self, verb: str, key: str, ask: Callable[[], T], encode: Callable[[T], Any] = to_builtins) -> T:
+        answers = self._maps.setdefault(verb, {})
+        try:
+            answer = ask()
+        except (OSError, ValueError) as error:
+            answers[key] = {"error": _error_name(error)}
+            raise
+        answers[key] = encode(answer)
+        return answer
+
+    def read(self, path: str, keep: Callable[[bytes], bytes]) -> bytes:
+        return self._note("files", path, lambda: self.inner.read(path, keep), _encode_bytes)
+
+    def _read(self, path: str) -> bytes:  # pragma: no cover - read() never comes here
+        raise NotAsked(path)
+
+    def list(self, path: str) -> tuple[str, ...]:
+        return self._note("folders", path, lambda: self.inner.list(path))
+
+    def stat(self, path: str) -> Stat:
+        return self._note("stats", path, lambda: self.inner.stat(path))
+
+    def readlink(self, path: str) -> str:
+        return self._note("links", path, lambda: self.inner.readlink(path))
+
+    def realpath(self, path: str) -> str:
+        return self._note("links", "=" + path, lambda: self.inner.realpath(path))
+
+    def try_open(self, path: str) -> None:
+        answers = self._maps.setdefault("opens", {})
+        try:
+            self.inner.try_open(path)
+        except OSError as error:
+            answers[path] = _error_name(error)
+            raise
+        answers[path] = "ok"
+
+    def which(self, name: str) -> str | None:
+        return self._note("which", name, lambda: self.inner.which(name))
+
+    def run(self, argv: tuple[str, ...], keep: Callable[[bytes], bytes], *, timeout_s: float, stdin: bytes = b"") -> Run:
+        try:
+            run = self.inner.run(argv, keep, timeout_s=timeout_s, stdin=stdin)
+        except OSError as error:
+            self._commands[argv] = Ended(argv=argv, error=_error_name(error))
+            raise
+        self._commands[argv] = Ended(
+            argv=argv,
+            outcome=run.outcome,
+            exit=run.exit,
+            signal=run.signal,
+            stdout=run.stdout.decode("utf-8", "replace"),
+            stderr=run.stderr.decode("utf-8", "replace"),
+            truncated=run.truncated,
+        )
+        return run
+
+    def _run(self, argv: tuple[str, ...], timeout_s: float, stdin: bytes) -> Run:  # pragma: no cover - run() never comes here
+        raise NotAsked(argv[0])
+
+    def environ(self, wanted: Callable[[str], bool]) -> Mapping[str, str]:
+        self._single["environ"] = {**self._single.get("environ", {}), **self.inner.environ(wanted)}
+        return {name: value for name, value in self._single["environ"].items() if wanted(name)}
+
+    def identity(self) -> Identity:
+        self._single["identity"] = self.inner.identity()
+        return self._single["identity"]  # type: ignore[no-any-return]
+
+    def machine(self) -> str:
+        self._single["machine"] = self.inner.machine()
+        return self._single["machine"]  # type: ignore[no-any-return]
+
+    def gpu_code(self, path: str) -> FileCode:
+        return self._note("gpu_code", path, lambda: self.inner.gpu_code(path))
+
+    def kernel_files(self, library: str, path: str) -> KernelFiles:
+        return self._note("kernel_files", f"{library} {path}", lambda: self.inner.kernel_files(library, path))
+
+    def space(self, path: str) -> Space:
+        return self._note("space", path, lambda: self.inner.space(path))
+
+    def limits(self) -> Limits:
+        self._single["limits"] = self.inner.limits()
+        return self._single["limits"]  # type: ignore[no-any-return]
+
+
+def _encode_bytes(data: bytes) -> Any:
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(data).decode()}
+    return text if text.isprintable() or all(c.isprintable() or c in "\n\t" for c in text) else {"base64": base64.b64encode(data).decode()}
+
+
+def _error_name(error: OSError | ValueError) -> str:
+    if isinstance(error, OSError):
+        return errno.errorcode.get(error.errno or 0, "EIO")
+    return "ValueError"

@@ -1,0 +1,101 @@
+"""The form of a recording: one YAML file a machine.
+
+A recording is data. Nothing in it is executed, and a file that is not one gives DataError.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rocmkit.host.base import Identity, Limits
+from rocmkit.model import DataError, Model, convert, load_yaml, to_builtins
+
+FORMAT = 1
+#: No recording of a machine comes near this.
+MAX_BYTES = 32 << 20
+
+
+class Refused(Model):
+    """The answer was an error: its errno's name, ValueError for a file that is not what was asked for."""
+
+    error: str
+
+
+class Raw(Model):
+    """Bytes that are not UTF-8 text, in base64."""
+
+    base64: str
+
+
+class Ended(Model, kw_only=True, omit_defaults=True):
+    """How a command ended; see host.base.Run."""
+
+    argv: tuple[str, ...]
+    outcome: str = "exited"
+    exit: int | None = None
+    signal: str | None = None
+    stdout: str = ""
+    stderr: str = ""
+    truncated: bool = False
+    error: str | None = None
+
+
+class Recording(Model, kw_only=True, omit_defaults=True):
+    """One machine. With `whole`, a path that is not listed does not exist; without, it was not asked about."""
+
+    rocmkit_recording: int
+    about: str
+    whole: bool = False
+    files: dict[str, Any] = {}
+    folders: dict[str, Any] = {}
+    links: dict[str, Any] = {}
+    stats: dict[str, Any] = {}
+    opens: dict[str, str] = {}
+    which: dict[str, str | None] = {}
+    commands: tuple[Ended, ...] = ()
+    environ: dict[str, str] | None = None
+    identity: Identity | None = None
+    machine: str | None = None
+    gpu_code: dict[str, Any] = {}
+    kernel_files: dict[str, Any] = {}
+    space: dict[str, Any] = {}
+    limits: Limits | None = None
+
+
+def load(text: str, *, source: str) -> Recording:
+    """A recording from YAML. Raises DataError."""
+    found = convert(load_yaml(text, source=source), Recording, source=source)
+    if found.rocmkit_recording != FORMAT:
+        raise DataError(f"{source}: recording format {found.rocmkit_recording}; this rocmkit reads {FORMAT}")
+    return found
+
+
+def dump(recording: Recording) -> str:
+    """A recording as YAML."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Text of several lines in block style: a recording is read by people and by diff."""
+
+        def ignore_aliases(self, data: object) -> bool:
+            return True
+
+    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+    Dumper.add_representer(str, text)
+    return str(yaml.dump(to_builtins(recording), Dumper=Dumper, allow_unicode=True, sort_keys=False, width=1_000_000))
+
+
+def load_file(path: Path) -> Recording:
+    """The recording in a file. Raises DataError, OSError."""
+    with path.open("rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise DataError(f"{path}: larger than {MAX_BYTES >> 20} MiB")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    return load(text, source=str(path))

@@ -1,0 +1,10 @@
+"""The report as JSON: one object, with the name of its schema."""
+
+from __future__ import annotations
+
+from rocmkit.model import Model, to_json
+
+
+def render(value: Model) -> str:
+    """Any published value as JSON text."""
+    return to_json(value) + "\n"

@@ -1,0 +1,139 @@
+"""The published shape of a doctor report, apart from the internal values: scripts rely on these names.
+
+Every renderer draws from a `Report` alone, so the text holds nothing that the JSON does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from rocmkit import __version__, kb
+from rocmkit.doctor import examine
+from rocmkit.doctor.result import Finding, Fix, Result, Text
+from rocmkit.facts import Facts, GapReason
+from rocmkit.model import Model
+
+
+class Evidence(Model, kw_only=True):
+    """Where something was read, and what stood there."""
+
+    where: str
+    what: str
+
+
+class WayOut(Model, kw_only=True):
+    """A fix: what to do, commands to copy, commands that show it worked, and what it takes."""
+
+    text: str
+    commands: tuple[str, ...]
+    verify: tuple[str, ...]
+    root: bool
+    relogin: bool
+    reboot: bool
+    caution: str | None
+
+
+class Fault(Model, kw_only=True):
+    """One fault at one place. `template` and `values` are the message before it was filled in."""
+
+    subject: str
+    message: str
+    confidence: Literal["sure", "likely"]
+    seen: tuple[Evidence, ...]
+    cause: str | None
+    fix: WayOut | None
+    template: str
+    values: dict[str, str | int | float]
+
+
+class Judgement(Model, kw_only=True):
+    """How one check ended. `because` says why it was skipped or crashed, `seen` on what evidence it is ok."""
+
+    code: str
+    id: str
+    title: str
+    severity: Literal["error", "warning", "note"]
+    outcome: Literal["ok", "found", "skipped", "crashed"]
+    because: str | None
+    gap: GapReason | None
+    findings: tuple[Fault, ...]
+    seen: tuple[Evidence, ...]
+
+
+class Report(Model, kw_only=True):
+    """`rocmkit doctor --json`."""
+
+    schema: Literal["rocmkit.doctor/1"] = "rocmkit.doctor/1"
+    rocmkit: str
+    kb: str
+    source: str
+    verdict: Literal["ready", "degraded", "blocked", "unknown", "not-applicable"]
+    exit: int
+    facts: Facts
+    results: tuple[Judgement, ...]
+    routes: tuple[()] = ()
+
+
+class Reports(Model, kw_only=True):
+    """`rocmkit doctor --json` over several recordings."""
+
+    schema: Literal["rocmkit.doctors/1"] = "rocmkit.doctors/1"
+    reports: tuple[Report, ...]
+
+
+def publish(facts: Facts, results: Iterable[Result], *, source: str, strict: bool) -> Report:
+    """The report on `facts`; `source` says what was looked at ("this machine", a folder, a recording)."""
+    results = tuple(results)
+    return Report(
+        rocmkit=__version__,
+        kb=kb.date(),
+        source=source,
+        verdict=examine.verdict(facts, results),
+        exit=int(examine.exit_code(facts, results, strict=strict)),
+        facts=facts,
+        results=tuple(_judgement(result) for result in results),
+    )
+
+
+def _judgement(result: Result) -> Judgement:
+    return Judgement(
+        code=result.code,
+        id=result.id,
+        title=result.title,
+        severity=result.severity,
+        outcome=result.outcome,
+        because=_text(result.because),
+        gap=result.gap,  # type: ignore[arg-type]
+        findings=tuple(_fault(finding) for finding in result.findings),
+        seen=tuple(Evidence(where=seen.where, what=seen.what) for seen in result.seen),
+    )
+
+
+def _fault(finding: Finding) -> Fault:
+    return Fault(
+        subject=finding.subject,
+        message=str(finding.message),
+        confidence=finding.confidence,
+        seen=tuple(Evidence(where=seen.where, what=seen.what) for seen in finding.seen),
+        cause=_text(finding.cause),
+        fix=_way_out(finding.fix) if finding.fix else None,
+        template=finding.message.template,
+        values=finding.message.values,
+    )
+
+
+def _way_out(fix: Fix) -> WayOut:
+    return WayOut(
+        text=str(fix.text),
+        commands=fix.commands,
+        verify=fix.verify,
+        root=fix.root,
+        relogin=fix.relogin,
+        reboot=fix.reboot,
+        caution=_text(fix.caution),
+    )
+
+
+def _text(value: Text | None) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,166 @@
+"""The machine in a few lines, and the counts: shared by the text and the Markdown report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rocmkit.facts import Facts, Gap, Gpu, Python
+from rocmkit.report.published import Judgement, Report
+
+GIB = 1 << 30
+
+VERDICTS = {
+    "ready": "READY",
+    "degraded": "DEGRADED",
+    "blocked": "BLOCKED",
+    "unknown": "UNKNOWN",
+    "not-applicable": "NOT APPLICABLE",
+}
+
+#: Packages that are worth a word in the summary, in this order.
+NOTABLE = (
+    "torch",
+    "torchaudio",
+    "ctranslate2",
+    "faster-whisper",
+    "openai-whisper",
+    "transformers",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "onnxruntime-rocm",
+    "onnxruntime-migraphx",
+    "sherpa-onnx",
+    "numba",
+    "llvmlite",
+    "numpy",
+)
+
+
+def machine_lines(facts: Facts) -> Iterator[tuple[str, str]]:
+    """(label, text) for each part of the machine; a part that is not known says why."""
+    yield "GPU", _gpus(facts)
+    yield "driver", _driver(facts)
+    yield "system", _system(facts)
+    yield "ROCm", _rocm(facts)
+    yield "Python", _python(facts)
+
+
+def gaps(facts: Facts) -> Iterator[tuple[str, str, str]]:
+    """(section, reason, detail) of every section, and every tool, that could not be read."""
+    for name in facts.__struct_fields__:
+        section = getattr(facts, name)
+        if isinstance(section, Gap):
+            yield name, section.reason, section.detail
+    if not isinstance(facts.tools, Gap):
+        for tool in facts.tools:
+            if isinstance(tool.version, Gap):
+                yield f"tool {tool.name}", tool.version.reason, tool.version.detail
+
+
+def findings(report: Report) -> list[Judgement]:
+    """Checks that found something: errors, then warnings, then notes; what is sure before what is likely."""
+    rank = {"error": 0, "warning": 1, "note": 2}
+
+    def key(one: Judgement) -> tuple[int, int, str]:
+        return rank[one.severity], 0 if any(f.confidence == "sure" for f in one.findings) else 1, one.code
+
+    return sorted((one for one in report.results if one.outcome == "found"), key=key)
+
+
+def counts(report: Report) -> dict[str, int]:
+    """How many checks ended how: error, warning, note, ok, skipped, crashed."""
+    found = {"error": 0, "warning": 0, "note": 0, "ok": 0, "skipped": 0, "crashed": 0}
+    for one in report.results:
+        found[one.severity if one.outcome == "found" else one.outcome] += 1
+    return found
+
+
+def verdict_line(report: Report) -> str:
+    """The one line that ends the report."""
+    number = counts(report)
+    words = [f"{number[kind]} {kind}{'s' if number[kind] != 1 else ''}" for kind in ("error", "warning", "note") if number[kind]]
+    if report.verdict == "not-applicable":
+        reason = "no AMD GPU on this machine"
+    elif report.verdict == "unknown":
+        reason = ", ".join(["not enough could be seen to judge", *words])
+    elif report.verdict == "ready":
+        reason = ", ".join(["the GPU is usable by this Python environment as far as files can tell", *words])
+    else:
+        reason = ", ".join(words)
+    return f"{VERDICTS[report.verdict]}: {reason}"
+
+
+def size(number: int) -> str:
+    """Bytes as GiB."""
+    return f"{number / GIB:.1f} GiB"
+
+
+def gpu_line(gpu: Gpu) -> str:
+    """One GPU in a line."""
+    parts = [gpu.gfx or "gfx unknown", gpu.name or (f"1002:{gpu.device_id}" if gpu.device_id else "name unknown")]
+    if gpu.vram_bytes:
+        parts.append(size(gpu.vram_bytes))
+    if gpu.compute_units:
+        parts.append(f"{gpu.compute_units} CUs")
+    if gpu.pci:
+        parts.append(gpu.pci)
+    if gpu.partition:
+        parts.append(f"partition {gpu.partition.index + 1} of {gpu.partition.count}")
+    if gpu.integrated:
+        parts.append("integrated")
+    if gpu.gfx_source == "pci-table":
+        parts.append("gfx from the PCI table, not from the driver")
+    return ", ".join(parts)
+
+
+def _gpus(facts: Facts) -> str:
+    if isinstance(facts.gpus, Gap):
+        return f"not known ({facts.gpus.detail})"
+    return "; ".join(map(gpu_line, facts.gpus)) or "no AMD GPU"
+
+
+def _driver(facts: Facts) -> str:
+    driver = facts.driver
+    if isinstance(driver, Gap):
+        return f"not known ({driver.detail})"
+    if driver.loaded is not True:
+        return "amdgpu is not loaded" if driver.loaded is False else "not known"
+    kind = driver.kind if isinstance(driver.kind, str) else "of unknown kind"
+    version = f" {driver.version}" if isinstance(driver.version, str) else ""
+    return f"amdgpu{version}, {kind}"
+
+
+def _system(facts: Facts) -> str:
+    system = facts.system
+    if isinstance(system, Gap):
+        return f"not known ({system.detail})"
+    parts = []
+    if not isinstance(system.os, Gap):
+        parts.append(system.os.name or system.os.id or "unknown distribution")
+    if isinstance(system.kernel, str):
+        parts.append(f"kernel {system.kernel}")
+    if isinstance(system.container, str):
+        parts.append(f"in a container ({system.container})")
+    if system.wsl is True:
+        parts.append("under WSL")
+    if isinstance(system.vm, str):
+        parts.append(f"in a virtual machine ({system.vm})")
+    return ", ".join(parts) or "not known"
+
+
+def _rocm(facts: Facts) -> str:
+    if isinstance(facts.rocm, Gap):
+        return f"not known ({facts.rocm.detail})"
+    return "; ".join(f"{rocm.version or 'version unknown'} in {rocm.path}" for rocm in facts.rocm) or "none installed"
+
+
+def _python(facts: Facts) -> str:
+    python = facts.python
+    if isinstance(python, Gap):
+        return f"not known ({python.detail})"
+    return f"{python.version} in {python.prefix}: {_packages(python)}"
+
+
+def _packages(python: Python) -> str:
+    named = [f"{name} {python.packages[name]}" for name in NOTABLE if name in python.packages]
+    return ", ".join(named) or "none of the packages that rocmkit knows"

@@ -1,0 +1,123 @@
+"""The report for people: problems first, one verdict line last.
+
+Commands are printed on lines of their own and never wrapped or cut, so that they can be copied.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Callable, Iterator
+
+from rocmkit.report import summary
+from rocmkit.report.published import Fault, Judgement, Report
+
+Style = Callable[[str, str], str]
+
+MARKS = {"error": "✗", "warning": "!", "note": "·", "crashed": "?", "gap": "?", "ok": "✓"}
+ASCII_MARKS = {"error": "x", "warning": "!", "note": "-", "crashed": "?", "gap": "?", "ok": "+"}
+STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold", "crashed": "bold magenta", "gap": "magenta", "ok": "green"}
+VERDICT_STYLES = {"blocked": "bold red", "degraded": "bold yellow", "ready": "bold green"}
+
+_LABEL = 8
+#: What a machine says could hold escape sequences; a terminal must not obey them.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def render(report: Report, *, color: bool, unicode: bool, width: int = 100) -> str:
+    """The report as text. `width` bounds prose; commands and paths may be longer."""
+    style = _rich_style if color else _plain_style
+    lines = list(_lines(report, style, MARKS if unicode else ASCII_MARKS, max(width, 40)))
+    text = "\n".join(lines) + "\n"
+    return text if unicode else text.encode("ascii", "replace").decode("ascii")
+
+
+def _lines(report: Report, style: Style, marks: dict[str, str], width: int) -> Iterator[str]:
+    yield style("bold", f"rocmkit doctor {report.rocmkit}") + f"  {report.source}, knowledge of {report.kb}"
+    yield ""
+    for judgement in summary.findings(report):
+        for fault in judgement.findings:
+            yield from _fault(judgement, fault, style, marks, width)
+            yield ""
+    for judgement in report.results:
+        if judgement.outcome == "crashed":
+            yield f"{style(STYLES['crashed'], marks['crashed'])} {judgement.code} crashed: {judgement.because}"
+            yield "    This is a bug in rocmkit; the other checks are not affected."
+            yield ""
+    unknown = [(name, reason, detail) for name, reason, detail in summary.gaps(report.facts) if reason != "not-executed"]
+    if unknown:
+        yield style("bold", "Could not be read")
+        for name, reason, detail in unknown:
+            yield from _wrapped(f"  {style(STYLES['gap'], marks['gap'])} ", f"{name} ({reason}): {detail}", width, indent=4)
+        yield ""
+    yield style("bold", "This is what was looked at")
+    for label, text in summary.machine_lines(report.facts):
+        yield from _wrapped(f"  {label:<{_LABEL}}", text, width, indent=2 + _LABEL)
+    yield ""
+    yield from _folded(report, style, marks, width)
+    yield style(VERDICT_STYLES.get(report.verdict, "bold"), summary.verdict_line(report))
+
+
+def _fault(judgement: Judgement, fault: Fault, style: Style, marks: dict[str, str], width: int) -> Iterator[str]:
+    mark = style(STYLES[judgement.severity], f"{marks[judgement.severity]} {judgement.code}")
+    likely = " (likely)" if fault.confidence == "likely" else ""
+    yield f"{mark} {style('bold', judgement.title)}{likely}"
+    yield from _wrapped("    ", fault.message, width, indent=4)
+    for seen in fault.seen:
+        yield from _wrapped(_label("seen"), f"{seen.where}: {seen.what}", width, indent=4 + _LABEL)
+    if fault.cause:
+        yield from _wrapped(_label("cause"), fault.cause, width, indent=4 + _LABEL)
+    fix = fault.fix
+    if fix is None:
+        return
+    needs = [word for word, needed in (("root", fix.root), ("logging in again", fix.relogin), ("a reboot", fix.reboot)) if needed]
+    yield from _wrapped(_label("fix"), fix.text + (f" (needs {', '.join(needs)})" if needs else ""), width, indent=4 + _LABEL)
+    if fix.caution:
+        yield from _wrapped(_label("caution"), fix.caution, width, indent=4 + _LABEL)
+    for command in fix.commands:
+        yield " " * (4 + _LABEL) + style("cyan", _clean(command))
+    for number, command in enumerate(fix.verify):
+        yield (_label("verify") if number == 0 else " " * (4 + _LABEL)) + style("cyan", _clean(command))
+
+
+def _folded(report: Report, style: Style, marks: dict[str, str], width: int) -> Iterator[str]:
+    passed = [one.code for one in report.results if one.outcome == "ok"]
+    skipped = [one for one in report.results if one.outcome == "skipped"]
+    if passed:
+        yield from _wrapped(f"{style(STYLES['ok'], marks['ok'])} ", f"{len(passed)} checks passed: {', '.join(passed)}", width, indent=2)
+    if skipped:
+        by_reason: dict[str, list[str]] = {}
+        for one in skipped:
+            by_reason.setdefault(one.because or "", []).append(one.code)
+        yield from _wrapped("- ", f"{len(skipped)} checks not made:", width, indent=2)
+        for reason, codes in by_reason.items():
+            yield from _wrapped("    ", f"{', '.join(codes)}: {reason}", width, indent=6)
+    if passed or skipped:
+        yield ""
+
+
+def _label(word: str) -> str:
+    return f"    {word:<{_LABEL}}"
+
+
+def _wrapped(first: str, text: str, width: int, *, indent: int) -> Iterator[str]:
+    """Prose wrapped at blanks only: paths and version strings stay whole."""
+    lines = textwrap.wrap(" ".join(_clean(text).split()), max(width - indent, 20), break_long_words=False, break_on_hyphens=False) or [""]
+    yield first + lines[0]
+    for line in lines[1:]:
+        yield " " * indent + line
+
+
+def _clean(text: str) -> str:
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _plain_style(_: str, text: str) -> str:
+    return text
+
+
+def _rich_style(style: str, text: str) -> str:
+    from rich.color import ColorSystem
+    from rich.style import Style as RichStyle
+
+    return RichStyle.parse(style).render(text, color_system=ColorSystem.STANDARD)

@@ -1,0 +1,1 @@
+"""The parts from which `tools/machines.py` puts the project's own machines together."""
