@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 
-from rocmkit.facts import Gap, Python, System
+from rocmkit.facts import EnvLine, Gap, Gpu, Python, System
 
 _FAMILIES = {
     "debian": ("debian", "ubuntu", "linuxmint", "pop", "raspbian"),
@@ -58,6 +59,65 @@ def pip(python: Python, arguments: str) -> tuple[str, ...]:
     return (f"{quote(python.executable)} -m pip {arguments}",)
 
 
+def interpreter(python: Python) -> str:
+    """The interpreter that `pip` installs for, as a word of a shell command."""
+    return "~/rocm-venv/bin/python" if python.externally_managed and python.kind == "system" else quote(python.executable)
+
+
 def python_minor(python: Python) -> str:
     """ "3.10" of "3.10.12"."""
     return ".".join(python.version.split(".")[:2])
+
+
+def container(system: System | Gap) -> str | None:
+    """docker, podman, lxc, …; None where the machine was not looked at from inside a container, or where that is not known."""
+    return None if isinstance(system, Gap) or isinstance(system.container, Gap) else system.container
+
+
+def place(gpu: Gpu) -> str:
+    """The name of one GPU in a finding: its PCI address, else its render node, else its KFD node."""
+    return gpu.pci or gpu.render_node or (f"KFD node {gpu.kfd_node}" if gpu.kfd_node is not None else gpu.gfx or "GPU")
+
+
+def set_boot_parameter(system: System | Gap, parameter: str) -> tuple[str, ...]:
+    """Commands that add a kernel parameter for the next boot; empty where the family is not known. All but rhel assume GRUB."""
+    here = family(system)
+    if here == "rhel":
+        return (f"sudo grubby --update-kernel=ALL --args={shlex.quote(parameter)}",)
+    script = f's/^GRUB_CMDLINE_LINUX="/&{_replacement(parameter)} /'
+    return (f"sudo sed -i.bak {shlex.quote(script)} /etc/default/grub", _GRUB[here]) if here in _GRUB else ()
+
+
+def drop_boot_parameter(system: System | Gap, parameter: str, *, instead: str = "") -> tuple[str, ...]:
+    """Commands that take a kernel parameter away (or put another in its place) for the next boot."""
+    here = family(system)
+    if here == "rhel":
+        more = f" --args={shlex.quote(instead)}" if instead else ""
+        return (f"sudo grubby --update-kernel=ALL --remove-args={shlex.quote(parameter)}{more}",)
+    script = f"s/{_pattern(parameter)}/{_replacement(instead)}/g"
+    return (f"sudo sed -i.bak {shlex.quote(script)} /etc/default/grub", _GRUB[here]) if here in _GRUB else ()
+
+
+def comment_out(line: EnvLine) -> tuple[str, ...]:
+    """Commands that comment out the lines of a start-up file that name a variable; the old file stays beside it with `.bak`."""
+    sudo = "" if line.file.startswith("~/") else "sudo "
+    script = f"/\\b{_pattern(line.name)}\\b/s/^/# /"
+    reload = ("sudo systemctl daemon-reload",) if "/systemd/" in line.file and sudo else ()
+    return (f"{sudo}sed -i.bak {shlex.quote(script)} {quote(line.file)}", *reload)
+
+
+_GRUB = {
+    "debian": "sudo update-grub",
+    "suse": "sudo grub2-mkconfig -o /boot/grub2/grub.cfg",
+    "arch": "sudo grub-mkconfig -o /boot/grub/grub.cfg",
+}
+
+
+def _pattern(text: str) -> str:
+    """`text` as itself in a basic regular expression of sed."""
+    return re.sub(r"[].*^$/\\[]", r"\\\g<0>", text)
+
+
+def _replacement(text: str) -> str:
+    """`text` as itself in the replacement of sed's s command."""
+    return re.sub(r"[\\/&]", r"\\\g<0>", text)

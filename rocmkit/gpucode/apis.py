@@ -1,9 +1,9 @@
 """Which libraries and sections belong to which GPU programming interface.
 
-Names of libraries: the files of ROCm's packages (seen in Debian's and in https://repo.radeon.com/rocm/), of CUDA's redistributables
-(https://developer.download.nvidia.com/compute/cuda/redist/), and of PyTorch's and ONNX Runtime's builds (c10/hip, c10/cuda and
-caffe2/CMakeLists.txt in pytorch/pytorch; cmake/onnxruntime_providers_*.cmake in microsoft/onnxruntime). Left out on purpose: what only watches
-GPUs or compiles for them (librocm_smi64, libamd_smi, libamd_comgr, libnvidia-ml), since linking it says nothing of computing.
+Names of libraries, by where each name is defined: ROCm's packages (those of librocblas4, libhipblaslt1, libmiopen1 and librocfft0 were
+read in Debian's, the others go by their projects' names), CUDA's redistributables, PyTorch (c10/hip, c10/cuda, caffe2/CMakeLists.txt)
+and ONNX Runtime (cmake/onnxruntime_providers_*.cmake). Left out on purpose: what only watches GPUs or compiles for them
+(librocm_smi64, libamd_smi, libamd_comgr, libnvidia-ml), since linking it says nothing of computing.
 
 Sections: clang's CGCUDANV.cpp (`.hip_fatbin`, `.hipFatBinSegment`, `.nv_fatbin`, `.nvFatBinSegment`, `__nv_relfatbin`).
 """

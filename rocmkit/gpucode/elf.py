@@ -1,7 +1,7 @@
 """The few parts of an ELF file that tell what it needs and where GPU code lies, read within bounds.
 
-This is rocmkit's own reader and not pyelftools: that one raises a dozen kinds of exception on damaged files, follows counts and
-offsets without limit, and costs milliseconds a section. Here everything has a bound, what is beyond it or damaged becomes a line in
+This is rocmkit's own reader and not pyelftools: that one raises many kinds of exception on damaged files and follows counts and
+offsets without limit. Here everything has a bound, what is beyond it or damaged becomes a line in
 `problems`, and the tests compare the answers with pyelftools on real libraries.
 
 Dynamic entries and symbol versions are found as the loader finds them, through PT_DYNAMIC and the PT_LOAD mappings, so a library

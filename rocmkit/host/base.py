@@ -18,6 +18,7 @@ from rocmkit.gpucode.values import FileCode, KernelFiles
 from rocmkit.model import Model
 
 Keep = Callable[[bytes], bytes]
+Wanted = Callable[[str], bool]
 
 #: More than this is never read of one file or one output stream.
 LIMIT_BYTES = 4 << 20
@@ -25,6 +26,10 @@ LIMIT_BYTES = 4 << 20
 
 class NotAsked(Exception):
     """This host cannot put that question: a folder executes nothing, a recording holds only what was asked when it was made."""
+
+
+class ProcessDied(Exception):
+    """A program that was asked something was killed by a signal before it had answered. The message names both."""
 
 
 def whole(data: bytes) -> bytes:
@@ -113,8 +118,8 @@ class Host(abc.ABC):
     def _read(self, path: str) -> bytes: ...
 
     @abc.abstractmethod
-    def list(self, path: str) -> tuple[str, ...]:
-        """The folder's entries, sorted. Raises OSError, NotAsked."""
+    def list(self, path: str, wanted: Wanted | None = None) -> tuple[str, ...]:
+        """The folder's entries, sorted; only those whose names are `wanted` leave the host. Raises OSError, NotAsked."""
 
     @abc.abstractmethod
     def stat(self, path: str) -> Stat:
@@ -162,6 +167,17 @@ class Host(abc.ABC):
     @abc.abstractmethod
     def environ(self, wanted: Callable[[str], bool]) -> Mapping[str, str]:
         """The variables whose names are `wanted`. Raises NotAsked."""
+
+    def asked_python(self, choice: str | None) -> str | None:
+        """The interpreter, environment or folder of packages that facts are wanted of, in this host's own words.
+
+        `choice` is what the user typed, None: nothing. A recording then answers with what it was made of.
+        """
+        return choice
+
+    def own_python(self) -> str | None:
+        """The interpreter that runs rocmkit, where it is one of this machine's."""
+        return None
 
     @abc.abstractmethod
     def identity(self) -> Identity:

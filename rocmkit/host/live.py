@@ -9,11 +9,12 @@ import platform
 import resource
 import shutil
 import stat as stat_module
+import sys
 from collections.abc import Callable, Mapping
 
 from rocmkit import gpucode
 from rocmkit.gpucode.values import FileCode, KernelFiles
-from rocmkit.host.base import LIMIT_BYTES, Host, Identity, Limits, Run, Space, Stat, tilde
+from rocmkit.host.base import LIMIT_BYTES, Host, Identity, Limits, Run, Space, Stat, Wanted, tilde
 from rocmkit.host.process import run_process
 
 
@@ -47,8 +48,8 @@ class LiveHost(Host):
         finally:
             os.close(fd)
 
-    def list(self, path: str) -> tuple[str, ...]:
-        return tuple(sorted(os.listdir(self._real(path))))
+    def list(self, path: str, wanted: Wanted | None = None) -> tuple[str, ...]:
+        return tuple(sorted(filter(wanted, os.listdir(self._real(path)))))
 
     def stat(self, path: str) -> Stat:
         return from_os_stat(os.stat(self._real(path)))
@@ -77,6 +78,12 @@ class LiveHost(Host):
             for name, value in os.environ.items()
             if wanted(name)
         }
+
+    def asked_python(self, choice: str | None) -> str | None:
+        return None if choice is None else tilde(os.path.abspath(os.path.expanduser(choice)), self.home)
+
+    def own_python(self) -> str | None:
+        return tilde(sys.executable, self.home) if sys.executable else None
 
     def identity(self) -> Identity:
         return _identity()

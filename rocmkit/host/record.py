@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from rocmkit.gpucode.values import FileCode, KernelFiles
-from rocmkit.host.base import Host, Identity, Limits, NotAsked, Run, Space, Stat
+from rocmkit.host.base import Host, Identity, Limits, NotAsked, Run, Space, Stat, Wanted
 from rocmkit.host.recording import FORMAT, Ended, Recording
 from rocmkit.model import to_builtins
 
@@ -48,8 +48,10 @@ class RecordingHost(Host):
     def _read(self, path: str) -> bytes:  # pragma: no cover - read() never comes here
         raise NotAsked(path)
 
-    def list(self, path: str) -> tuple[str, ...]:
-        return self._note("folders", path, lambda: self.inner.list(path))
+    def list(self, path: str, wanted: Wanted | None = None) -> tuple[str, ...]:
+        before = self._maps.get("folders", {}).get(path)
+        known = before if isinstance(before, list) else []  # several probes may want different names of one folder
+        return self._note("folders", path, lambda: self.inner.list(path, wanted), lambda names: sorted({*names, *known}))
 
     def stat(self, path: str) -> Stat:
         return self._note("stats", path, lambda: self.inner.stat(path))
@@ -95,6 +97,17 @@ class RecordingHost(Host):
     def environ(self, wanted: Callable[[str], bool]) -> Mapping[str, str]:
         self._single["environ"] = {**self._single.get("environ", {}), **self.inner.environ(wanted)}
         return {name: value for name, value in self._single["environ"].items() if wanted(name)}
+
+    def asked_python(self, choice: str | None) -> str | None:
+        return self._note_python(self.inner.asked_python(choice))
+
+    def own_python(self) -> str | None:
+        return self._note_python(self.inner.own_python())
+
+    def _note_python(self, answer: str | None) -> str | None:
+        if answer is not None:
+            self._single["python"] = answer
+        return answer
 
     def identity(self) -> Identity:
         self._single["identity"] = self.inner.identity()

@@ -54,6 +54,7 @@ class Recording(Model, kw_only=True, omit_defaults=True):
     opens: dict[str, str] = {}
     which: dict[str, str | None] = {}
     commands: tuple[Ended, ...] = ()
+    python: str | None = None  # what the user asked about, or rocmkit's own interpreter where that was taken
     environ: dict[str, str] | None = None
     identity: Identity | None = None
     machine: str | None = None

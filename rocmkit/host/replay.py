@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from rocmkit.gpucode.values import FileCode, KernelFiles
-from rocmkit.host.base import Host, Identity, Limits, NotAsked, Run, Space, Stat, absent
+from rocmkit.host.base import Host, Identity, Limits, NotAsked, Run, Space, Stat, Wanted, absent
 from rocmkit.host.recording import Raw, Recording
 from rocmkit.model import DataError, convert
 
@@ -77,13 +77,12 @@ class ReplayHost(Host):
             path = posixpath.normpath(posixpath.join(posixpath.dirname(prefix), target)) + rest
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
 
-    def list(self, path: str) -> tuple[str, ...]:
-        if path in self.recording.folders:
-            return self._answer("folders", path, tuple[str, ...])
-        path = self._through_links(path)
-        if path in self._children:
-            return tuple(sorted(self._children[path]))
-        return self._answer("folders", path, tuple[str, ...])
+    def list(self, path: str, wanted: Wanted | None = None) -> tuple[str, ...]:
+        if path not in self.recording.folders:
+            path = self._through_links(path)
+        if path in self._children and path not in self.recording.folders:
+            return tuple(sorted(filter(wanted, self._children[path])))
+        return tuple(filter(wanted, self._answer("folders", path, tuple[str, ...])))
 
     def stat(self, path: str) -> Stat:
         if path in self.recording.stats:
@@ -147,6 +146,9 @@ class ReplayHost(Host):
         if self.recording.environ is None:
             raise NotAsked("the environment is not in this recording")
         return {name: value for name, value in self.recording.environ.items() if wanted(name)}
+
+    def asked_python(self, choice: str | None) -> str | None:
+        return choice if choice is not None else self.recording.python
 
     def identity(self) -> Identity:
         if self.recording.identity is None:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from rocmkit import gpucode
 from rocmkit.gpucode.values import FileCode, KernelFiles
-from rocmkit.host.base import LIMIT_BYTES, Host, Identity, Limits, NotAsked, Run, Space, Stat, absent
+from rocmkit.host.base import LIMIT_BYTES, Host, Identity, Limits, NotAsked, Run, Space, Stat, Wanted, absent
 from rocmkit.host.live import from_os_stat
 
 _MAX_LINKS = 40
@@ -63,8 +63,8 @@ class SysrootHost(Host):
                 raise OSError(errno.EINVAL, "not a regular file", path)
             return file.read(LIMIT_BYTES)
 
-    def list(self, path: str) -> tuple[str, ...]:
-        return tuple(sorted(os.listdir(self._resolve(path)[0])))
+    def list(self, path: str, wanted: Wanted | None = None) -> tuple[str, ...]:
+        return tuple(sorted(filter(wanted, os.listdir(self._resolve(path)[0]))))
 
     def stat(self, path: str) -> Stat:
         return from_os_stat(self._resolve(path)[0].lstat())
@@ -93,6 +93,15 @@ class SysrootHost(Host):
 
     def environ(self, wanted: Callable[[str], bool]) -> Mapping[str, str]:
         raise NotAsked("the environment of a folder's machine is not known")
+
+    def asked_python(self, choice: str | None) -> str | None:
+        if choice is None:
+            return None
+        # Typed as it is called from here, or as the folder's own machine calls it. The last part is not followed: a
+        # virtual environment's bin/python is a link that leads out of the folder as seen from here.
+        place = Path(os.path.abspath(choice))
+        parent = self.inside(place.parent)
+        return choice if parent is None else str(PurePosixPath(parent) / place.name)
 
     def identity(self) -> Identity:
         raise NotAsked("the user of a folder's machine is not known")

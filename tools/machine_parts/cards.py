@@ -79,7 +79,7 @@ class Card:
         """Target with its features, as rocminfo prints it."""
         features = {"gfx900": ":xnack-", "gfx902": ":xnack+"}
         if self.gfx in {"gfx906", "gfx908", "gfx90a", "gfx942"}:
-            return f"{self.gfx}:sramecc{'-' if self.device == '66af' else '+'}:xnack-"
+            return f"{self.gfx}:sramecc+:xnack-"
         return self.gfx + features.get(self.gfx, "")
 
 

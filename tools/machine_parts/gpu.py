@@ -13,7 +13,6 @@ from machine_parts.cards import FIRMWARE, GIB, MIB, Card
 
 KFD = "/sys/devices/virtual/kfd/kfd/topology"
 KFD_MAJOR = 510
-NO_BAR = 0
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,6 @@ class Slot:
     """Link as negotiated where it is below the card's."""
     cpu_cores: int = 0
     """An APU node of a kernel that read the firmware's CRAT: CPU and GPU in one node."""
-    xnack_off: bool = True
 
     @property
     def bdf(self) -> str:
@@ -86,8 +84,8 @@ def megabytes(link: tuple[str, int]) -> int:
 
 def capability(card: Card) -> int:
     """Watch points, doorbells of 64 bits, trap debugging, SVM, and SRAM ECC where the card has it."""
-    bits = 1 << 7 | 2 << 8 | 2 << 12 | 1 << 14 | 1 << 15 | 1 << 27
-    return bits | (1 << 26 | 1 << 20 | 1 << 21 if "sramecc+" in card.target_id else 0)
+    bits = 1 << 7 | 2 << 8 | 2 << 12 | 7 << 15 | 1 << 27 | 1 << 29
+    return bits | (1 << 21 | 1 << 26 if "sramecc+" in card.target_id else 0)
 
 
 def properties(slot: Slot, release: tuple[int, int]) -> dict[str, int]:
