@@ -65,7 +65,12 @@ def _commands() -> str:
 
 
 def _facts() -> str:
-    lines = ["# Facts", "", "What `rocmkit doctor --json` holds under `facts`. A section, or a field that says so, may be", "a `Gap` instead:"]
+    lines = [
+        "# Facts",
+        "",
+        "What `rocmkit doctor --json` holds under `facts`. A section, or a field that says so, may be",
+        "a `Gap` instead:",
+    ]
     lines += ['`{"gap": {"reason": …, "detail": …}}`.', ""]
     definitions = schema(Facts, title="facts")["$defs"]
     words = {name: field_words(kind) for name, kind in _models().items()}

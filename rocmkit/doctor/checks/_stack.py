@@ -8,11 +8,9 @@ from rocmkit import kb
 from rocmkit.doctor import advice
 from rocmkit.doctor.result import Confidence, Fix, Seen, Text, say
 from rocmkit.facts import Gap, Gpu, KernelLog, Python, PythonLibrary, TorchBuild
-from rocmkit.kb._load import numbers, series, within
+from rocmkit.kb._load import series
 from rocmkit.kb.values import TorchWheel
 from rocmkit.model import Model
-
-__all__ = ["numbers", "series", "within"]
 
 #: Newest patch releases on pytorch.org, where they are known; for another series pip is asked for `2.8.*`.
 _NEWEST = {"2.7": "2.7.1", "2.9": "2.9.1"}
@@ -71,7 +69,7 @@ def targets(gpus: tuple[Gpu, ...], env: dict[str, str] | Gap) -> tuple[Target, .
             confidence="likely" if isinstance(env, Gap) else "sure",
         )
         names = found.setdefault((target.id, target.physical, target.forced or ""), (target, []))[1]
-        names.append(gpu.pci or gpu.name or gpu.gfx)
+        names.append(advice.place(gpu))
     return tuple(
         Target(gfx=t.gfx, id=t.id, gpus=tuple(names), physical=t.physical, forced=t.forced, confidence=t.confidence)
         for t, names in found.values()
@@ -218,7 +216,9 @@ def torch_fix(python: Python, gfx: str, *, verify: tuple[str, ...] = (), note: T
     for build in kb.torch_builds(gfx):
         if build.install and build.install.startswith("pip "):
             return Fix(
-                text=say("No wheel of pytorch.org works on {gfx}. {what}: {note}", gfx=gfx, what=build.what, note=build.note or build.known),
+                text=say(
+                    "No wheel of pytorch.org works on {gfx}. {what}: {note}", gfx=gfx, what=build.what, note=build.note or build.known
+                ),
                 commands=advice.pip(python, build.install.removeprefix("pip ").replace("{gfx}", gfx)),
                 verify=verify,
             )

@@ -1,0 +1,45 @@
+"""Every generated machine, and the report on it: what a person with that machine reads."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+
+import pytest
+
+from rocmkit.doctor.check import all_checks
+from rocmkit.doctor.examine import examine
+from rocmkit.host.recording import load_file
+from rocmkit.host.replay import ReplayHost
+from rocmkit.probe import collect
+from rocmkit.report import text
+from rocmkit.report.published import Report, publish
+
+MACHINES = sorted((Path(__file__).resolve().parent.parent / "machines").glob("*.yaml"))
+
+
+def report(path: Path) -> Report:
+    facts = collect(ReplayHost(load_file(path)))
+    return publish(facts, examine(facts, all_checks()), source=f"recording {path.name}", strict=False)
+
+
+@pytest.mark.parametrize("path", MACHINES, ids=lambda path: path.stem)
+def test_report_is_the_golden_one(path: Path, rewrite_goldens: bool) -> None:
+    golden = path.with_suffix(".txt")
+    lines = text.render(report(path), color=False, unicode=True).splitlines(keepends=True)
+    # The first line names the version and the date of the knowledge base.
+    got = re.sub(r"doctor \S+ ", "doctor VERSION ", re.sub(r"\d{4}-\d\d-\d\d", "DATE", lines[0])) + "".join(lines[1:])
+    if rewrite_goldens:
+        golden.write_text(got)
+    want = golden.read_text() if golden.exists() else ""
+    assert got == want, "".join(difflib.unified_diff(want.splitlines(True), got.splitlines(True), str(golden), "this run"))
+
+
+def test_every_golden_has_its_machine() -> None:
+    assert {path.stem for path in MACHINES} == {path.stem for path in MACHINES[0].parent.glob("*.txt")}
+
+
+@pytest.mark.parametrize("path", MACHINES, ids=lambda path: path.stem)
+def test_no_check_crashes(path: Path) -> None:
+    assert [one.code for one in report(path).results if one.outcome == "crashed"] == []
