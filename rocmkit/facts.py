@@ -260,12 +260,14 @@ class Python(Model, kw_only=True):
     externally_managed: bool | None  # PEP 668: pip refuses to install here
     paths: tuple[str, ...]  # folders that hold packages
     packages: dict[str, str]  # normalised name: version
-    duplicates: dict[str, tuple[str, ...]]  # normalised name: versions, where several are installed
+    duplicates: dict[str, tuple[str, ...]]  # normalised name: versions, where one folder holds several, oldest first
     broken: tuple[str, ...]  # metadata that could not be read, and left-overs of pip
     torch: TorchBuild | None | Gap
     libraries: tuple[PythonLibrary, ...]
     kernels: tuple[PackageKernels, ...]
     libstdcxx: str | None | Gap  # highest GLIBCXX_ of the environment's own libstdc++ (conda)
+    soabi: str | None = None  # cpython-310-x86_64-linux-gnu; 313t: free-threaded
+    bits: int | None = None  # 64
 
 
 class Disk(Model, kw_only=True):

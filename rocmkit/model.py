@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -15,6 +16,9 @@ else:
 
 
 T = TypeVar("T")
+
+#: msgspec (0.22) prepares a type on its first conversion; two threads that do so at once crash the interpreter.
+_CONVERTING = threading.Lock()
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
@@ -39,7 +43,8 @@ def to_builtins(value: object) -> Any:
 def convert(value: object, kind: type[T], *, source: str) -> T:
     """Plain data as a `kind`. Raises DataError naming `source` and the path inside it."""
     try:
-        return msgspec.convert(value, kind)
+        with _CONVERTING:
+            return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         raise DataError(f"{source}: {error}") from None
 

@@ -79,6 +79,11 @@ def place(gpu: Gpu) -> str:
     return gpu.pci or gpu.render_node or (f"KFD node {gpu.kfd_node}" if gpu.kfd_node is not None else gpu.gfx or "GPU")
 
 
+def integrated(gpu: Gpu) -> bool:
+    """Whether this is a processor's small companion. An MI300A shares its package with a processor too, and is none."""
+    return gpu.integrated is True and not (gpu.gfx or "").startswith(("gfx94", "gfx95"))
+
+
 def set_boot_parameter(system: System | Gap, parameter: str) -> tuple[str, ...]:
     """Commands that add a kernel parameter for the next boot; empty where the family is not known. All but rhel assume GRUB."""
     here = family(system)

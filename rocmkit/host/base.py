@@ -8,17 +8,18 @@ so that a recording holds no more than a live run looked at, and a replay gives 
 from __future__ import annotations
 
 import abc
+import contextlib
 import errno
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
 from rocmkit.gpucode.values import FileCode, KernelFiles
 from rocmkit.model import Model
 
 Keep = Callable[[bytes], bytes]
-Wanted = Callable[[str], bool]
+Wanted = Callable[[str], object]
 
 #: More than this is never read of one file or one output stream.
 LIMIT_BYTES = 4 << 20
@@ -207,6 +208,29 @@ class Host(abc.ABC):
 def absent(path: str) -> FileNotFoundError:
     """The error for a path that is not there."""
     return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+
+
+@contextlib.contextmanager
+def asked(path: str) -> Iterator[None]:
+    """Let an OSError name the path as it was asked for: the real one can name the user, and a replay does not know it."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = path
+        raise
+
+
+#: Variables whose values are nobody's business: that they are set is all that leaves the host.
+SECRET = re.compile(r"TOKEN|SECRET|KEY|PASSWORD|PASSWD|CREDENTIAL|_SERVICE_HOST", re.IGNORECASE)
+
+
+def shown(name: str, value: str, home: str | None) -> str:
+    """The value of an environment variable as it may leave the host: no secret, and the home folder as `~` wherever a path begins."""
+    if SECRET.search(name):
+        return "<set>"
+    if not home or home == "/":
+        return value
+    return re.sub(rf"(?<![^\s:;,=]){re.escape(home.rstrip('/'))}(?=[/\s:;,]|$)", "~", value)
 
 
 def tilde(path: str, home: str | None) -> str:

@@ -12,9 +12,11 @@ import stat as stat_module
 import sys
 from collections.abc import Callable, Mapping
 
+from msgspec.structs import replace
+
 from rocmkit import gpucode
 from rocmkit.gpucode.values import FileCode, KernelFiles
-from rocmkit.host.base import LIMIT_BYTES, Host, Identity, Limits, Run, Space, Stat, Wanted, tilde
+from rocmkit.host.base import LIMIT_BYTES, Host, Identity, Limits, Run, Space, Stat, Wanted, asked, shown, tilde
 from rocmkit.host.process import run_process
 
 
@@ -34,34 +36,39 @@ class LiveHost(Host):
         return path
 
     def _read(self, path: str) -> bytes:
-        # O_NONBLOCK and the type check keep a FIFO or a device in an unexpected place from blocking for ever.
-        fd = os.open(self._real(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            if not stat_module.S_ISREG(os.fstat(fd).st_mode):
-                raise OSError(errno.EINVAL, "not a regular file", path)
-            chunks: list[bytes] = []
-            left = LIMIT_BYTES
-            while left > 0 and (chunk := os.read(fd, min(left, 1 << 16))):
-                chunks.append(chunk)
-                left -= len(chunk)
-            return b"".join(chunks)
-        finally:
-            os.close(fd)
+        with asked(path):
+            # O_NONBLOCK and the type check keep a FIFO or a device in an unexpected place from blocking for ever.
+            fd = os.open(self._real(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                if not stat_module.S_ISREG(os.fstat(fd).st_mode):
+                    raise OSError(errno.EINVAL, "not a regular file", path)
+                chunks: list[bytes] = []
+                left = LIMIT_BYTES
+                while left > 0 and (chunk := os.read(fd, min(left, 1 << 16))):
+                    chunks.append(chunk)
+                    left -= len(chunk)
+                return b"".join(chunks)
+            finally:
+                os.close(fd)
 
     def list(self, path: str, wanted: Wanted | None = None) -> tuple[str, ...]:
-        return tuple(sorted(filter(wanted, os.listdir(self._real(path)))))
+        with asked(path):
+            return tuple(sorted(filter(wanted, os.listdir(self._real(path)))))
 
     def stat(self, path: str) -> Stat:
-        return from_os_stat(os.stat(self._real(path)))
+        with asked(path):
+            return from_os_stat(os.stat(self._real(path)))
 
     def readlink(self, path: str) -> str:
-        return tilde(os.readlink(self._real(path)), self.home)
+        with asked(path):
+            return tilde(os.readlink(self._real(path)), self.home)
 
     def realpath(self, path: str) -> str:
         return tilde(os.path.realpath(self._real(path)), self.home)
 
     def try_open(self, path: str) -> None:
-        os.close(os.open(self._real(path), os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK))
+        with asked(path):
+            os.close(os.open(self._real(path), os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK))
 
     def which(self, name: str) -> str | None:
         # Relative entries of PATH would let the current folder decide what runs.
@@ -70,14 +77,11 @@ class LiveHost(Host):
         return None if found is None else tilde(found, self.home)
 
     def _run(self, argv: tuple[str, ...], timeout_s: float, stdin: bytes) -> Run:
-        return run_process((self._real(argv[0]), *argv[1:]), timeout_s=timeout_s, stdin=stdin)
+        with asked(argv[0]):
+            return run_process((self._real(argv[0]), *argv[1:]), timeout_s=timeout_s, stdin=stdin)
 
     def environ(self, wanted: Callable[[str], bool]) -> Mapping[str, str]:
-        return {
-            name: os.pathsep.join(tilde(part, self.home) for part in value.split(os.pathsep))
-            for name, value in os.environ.items()
-            if wanted(name)
-        }
+        return {name: shown(name, value, self.home) for name, value in os.environ.items() if wanted(name)}
 
     def asked_python(self, choice: str | None) -> str | None:
         return None if choice is None else tilde(os.path.abspath(os.path.expanduser(choice)), self.home)
@@ -92,14 +96,17 @@ class LiveHost(Host):
         return platform.machine()
 
     def gpu_code(self, path: str) -> FileCode:
-        return gpucode.read_file(self._real(path))
+        with asked(path):
+            return gpucode.read_file(self._real(path))
 
     def kernel_files(self, library: str, path: str) -> KernelFiles:
-        return gpucode.read_kernel_files(library, self._real(path))
+        with asked(path):
+            return replace(gpucode.read_kernel_files(library, self._real(path)), path=path)  # the home folder's name stays here
 
     def space(self, path: str) -> Space:
-        usage = os.statvfs(self._real(path))
-        return Space(free_bytes=usage.f_bavail * usage.f_frsize, total_bytes=usage.f_blocks * usage.f_frsize)
+        with asked(path):
+            usage = os.statvfs(self._real(path))
+            return Space(free_bytes=usage.f_bavail * usage.f_frsize, total_bytes=usage.f_blocks * usage.f_frsize)
 
     def limits(self) -> Limits:
         soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import errno
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -25,11 +26,14 @@ class RecordingHost(Host):
         self._maps: dict[str, dict[str, Any]] = {}
         self._commands: dict[tuple[str, ...], Ended] = {}
         self._single: dict[str, Any] = {}
+        # Probes ask side by side, and some add to the same answer. Held while noting, never while asking.
+        self._lock = threading.Lock()
 
     def recording(self, about: str) -> Recording:
         """All that was answered so far."""
-        answers: dict[str, Any] = {verb: dict(sorted(found.items())) for verb, found in self._maps.items()} | self._single
-        commands = tuple(self._commands[argv] for argv in sorted(self._commands))
+        with self._lock:  # a probe that was given up may still come back and note something
+            answers: dict[str, Any] = {verb: dict(sorted(found.items())) for verb, found in self._maps.items()} | self._single
+            commands = tuple(self._commands[argv] for argv in sorted(self._commands))
         return Recording(rocmkit_recording=FORMAT, about=about, commands=commands, **answers)
 
     def _note(self, verb: str, key: str, ask: Callable[[], T], encode: Callable[[T], Any] = to_builtins) -> T:
@@ -37,9 +41,11 @@ class RecordingHost(Host):
         try:
             answer = ask()
         except (OSError, ValueError) as error:
-            answers[key] = {"error": _error_name(error)}
+            with self._lock:
+                answers[key] = {"error": _error_name(error)}
             raise
-        answers[key] = encode(answer)
+        with self._lock:
+            answers[key] = encode(answer)
         return answer
 
     def read(self, path: str, keep: Callable[[bytes], bytes]) -> bytes:
@@ -49,9 +55,11 @@ class RecordingHost(Host):
         raise NotAsked(path)
 
     def list(self, path: str, wanted: Wanted | None = None) -> tuple[str, ...]:
-        before = self._maps.get("folders", {}).get(path)
-        known = before if isinstance(before, list) else []  # several probes may want different names of one folder
-        return self._note("folders", path, lambda: self.inner.list(path, wanted), lambda names: sorted({*names, *known}))
+        def joined(names: tuple[str, ...]) -> Any:
+            known = self._maps["folders"].get(path)  # several probes may want different names of one folder
+            return sorted({*names, *(known if isinstance(known, list) else ())})
+
+        return self._note("folders", path, lambda: self.inner.list(path, wanted), joined)
 
     def stat(self, path: str) -> Stat:
         return self._note("stats", path, lambda: self.inner.stat(path))
@@ -95,8 +103,10 @@ class RecordingHost(Host):
         raise NotAsked(argv[0])
 
     def environ(self, wanted: Callable[[str], bool]) -> Mapping[str, str]:
-        self._single["environ"] = {**self._single.get("environ", {}), **self.inner.environ(wanted)}
-        return {name: value for name, value in self._single["environ"].items() if wanted(name)}
+        found = self.inner.environ(wanted)
+        with self._lock:
+            self._single["environ"] = {**self._single.get("environ", {}), **found}
+        return found
 
     def asked_python(self, choice: str | None) -> str | None:
         return self._note_python(self.inner.asked_python(choice))

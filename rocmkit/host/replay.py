@@ -98,6 +98,9 @@ class ReplayHost(Host):
         raise self._missing(path)
 
     def readlink(self, path: str) -> str:
+        if self.recording.whole and path not in self.recording.links:
+            folder, name = posixpath.split(path)
+            path = posixpath.join(self._through_links(folder), name)
         if self.recording.whole and path not in self.recording.links and self.exists(path):
             raise OSError(errno.EINVAL, "not a link", path)
         return self._answer("links", path, str)
@@ -164,7 +167,7 @@ class ReplayHost(Host):
         return self._answer("gpu_code", self._through_links(path), FileCode)
 
     def kernel_files(self, library: str, path: str) -> KernelFiles:
-        return self._answer("kernel_files", f"{library} {path}", KernelFiles)
+        return self._answer("kernel_files", f"{library} {self._through_links(path)}", KernelFiles)
 
     def space(self, path: str) -> Space:
         return self._answer("space", path, Space)

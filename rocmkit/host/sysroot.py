@@ -8,9 +8,11 @@ import stat as stat_module
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 
+from msgspec.structs import replace
+
 from rocmkit import gpucode
 from rocmkit.gpucode.values import FileCode, KernelFiles
-from rocmkit.host.base import LIMIT_BYTES, Host, Identity, Limits, NotAsked, Run, Space, Stat, Wanted, absent
+from rocmkit.host.base import LIMIT_BYTES, Host, Identity, Limits, NotAsked, Run, Space, Stat, Wanted, absent, asked
 from rocmkit.host.live import from_os_stat
 
 _MAX_LINKS = 40
@@ -56,18 +58,21 @@ class SysrootHost(Host):
             return None
 
     def _read(self, path: str) -> bytes:
-        place, _ = self._resolve(path)
-        fd = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
-        with os.fdopen(fd, "rb") as file:
-            if not stat_module.S_ISREG(os.fstat(fd).st_mode):
-                raise OSError(errno.EINVAL, "not a regular file", path)
-            return file.read(LIMIT_BYTES)
+        with asked(path):
+            place, _ = self._resolve(path)
+            fd = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+            with os.fdopen(fd, "rb") as file:
+                if not stat_module.S_ISREG(os.fstat(fd).st_mode):
+                    raise OSError(errno.EINVAL, "not a regular file", path)
+                return file.read(LIMIT_BYTES)
 
     def list(self, path: str, wanted: Wanted | None = None) -> tuple[str, ...]:
-        return tuple(sorted(filter(wanted, os.listdir(self._resolve(path)[0]))))
+        with asked(path):
+            return tuple(sorted(filter(wanted, os.listdir(self._resolve(path)[0]))))
 
     def stat(self, path: str) -> Stat:
-        return from_os_stat(self._resolve(path)[0].lstat())
+        with asked(path):
+            return from_os_stat(self._resolve(path)[0].lstat())
 
     def readlink(self, path: str) -> str:
         text = _link_text(self._resolve(path, follow_last=False)[0])
@@ -110,10 +115,12 @@ class SysrootHost(Host):
         raise NotAsked("the processor of a folder's machine is not known")
 
     def gpu_code(self, path: str) -> FileCode:
-        return gpucode.read_file(self._resolve(path)[0])
+        with asked(path):
+            return gpucode.read_file(self._resolve(path)[0])
 
     def kernel_files(self, library: str, path: str) -> KernelFiles:
-        return gpucode.read_kernel_files(library, self._resolve(path)[0])
+        with asked(path):
+            return replace(gpucode.read_kernel_files(library, self._resolve(path)[0]), path=path)
 
     def space(self, path: str) -> Space:
         raise NotAsked("the room on a folder's machine is not known")

@@ -21,7 +21,7 @@ _METADATA = (".dist-info", ".egg-info")
 _NAME = r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
 # A version as it stands in a file name. What is escaped there ("_" for a "-" or "+") is looked up in the file.
 _NAMED = re.compile(_NAME + r"-(?P<version>v?[0-9][A-Za-z0-9.!+]*)", re.ASCII)
-_PY_TAG = re.compile(r"-py[0-9.]+(?:-[^-]+)?$", re.ASCII)
+_PY_TAG = re.compile(r"-py[0-9]\.[0-9]+(?:-.+)?$", re.ASCII)  # Python and platform of an egg
 _HEADER = re.compile(rb"(Name|Version)[ \t]*:[ \t]*([!-~]{1,200})[ \t]*", re.IGNORECASE)
 
 

@@ -7,11 +7,12 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from rocmkit.facts import Gap, gap
-from rocmkit.host.base import NotAsked, Run
+from rocmkit.host.base import Host, Keep, NotAsked, Run, Wanted, whole
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -30,12 +31,24 @@ def from_error(error: BaseException) -> Gap:
     return gap("unparsable", f"{type(error).__name__}: {_words(error)}")
 
 
-def field(ask: Callable[[], T]) -> T | Gap:
-    """What `ask` returns, or the Gap for what it raises."""
+def field(ask: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Gap:
+    """What `ask(*args)` returns, or the Gap for what it raises."""
     try:
-        return ask()
+        return ask(*args, **kwargs)
     except Exception as error:
         return from_error(error)
+
+
+def names(host: Host, folder: str, wanted: Wanted | None = None) -> tuple[str, ...]:
+    """The `wanted` entries of a folder; none where it cannot be listed. Only where an empty folder and a hidden one mean the same."""
+    found = field(host.list, folder, wanted)
+    return () if isinstance(found, Gap) else found
+
+
+def text(host: Host, path: str, keep: Keep = whole) -> str:
+    """A file as text, empty where it cannot be read. Only for what is a bonus, never where silence would read as "fine"."""
+    found = field(host.read_text, path, keep)
+    return "" if isinstance(found, Gap) else found
 
 
 def from_run(run: Run, program: str) -> Gap | None:

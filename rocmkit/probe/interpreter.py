@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import posixpath
 import re
@@ -61,25 +60,34 @@ def find(host: Host, choice: str | None) -> str:
         return conda
     found = host.which("python3") or host.own_python()
     if found is None:
-        raise FileNotFoundError(errno.ENOENT, "no Python is named by VIRTUAL_ENV, CONDA_PREFIX or PATH")
+        raise FileNotFoundError("no Python is named by VIRTUAL_ENV, CONDA_PREFIX or PATH")
     return found
 
 
 def program(host: Host, place: str) -> str:
     """The interpreter at `place`: itself, or bin/python of a folder. Raises FileNotFoundError that says what is missing, OSError."""
-    names = [place]
-    if _is_folder(host, place):
-        names = [f"{place.rstrip('/')}/bin/python", f"{place.rstrip('/')}/bin/python3"]
+    names = _candidates(host, place)
     for name in names:
         if host.exists(name):
             return name
     for name in names:
-        try:
-            target = host.readlink(name)
-        except OSError:
-            continue
-        raise FileNotFoundError(errno.ENOENT, f"its link leads to {target}, which is not there", name)
-    raise FileNotFoundError(errno.ENOENT, "no such interpreter" if len(names) == 1 else "no interpreter in this folder", names[0])
+        target = _target(host, name)
+        if target:
+            raise FileNotFoundError(f"{name} is a link to {target}, which is not there")
+    raise FileNotFoundError(f"{place} is no interpreter" + ("" if len(names) == 1 else " and holds no bin/python") + ": no such file")
+
+
+def _candidates(host: Host, place: str) -> tuple[str, ...]:
+    folder = place.rstrip("/")
+    return (f"{folder}/bin/python", f"{folder}/bin/python3") if _is_folder(host, place) else (place,)
+
+
+def _target(host: Host, path: str) -> str | None:
+    """Where a link leads; None for what is none."""
+    try:
+        return host.readlink(path)
+    except OSError:
+        return None
 
 
 def ask(host: Host, executable: str) -> Interpreter:
@@ -133,7 +141,7 @@ def answer_only(home: str | None) -> Keep:
 def _no_answer(executable: str, run: Run) -> Exception:
     """The error for an interpreter that ended without an answer."""
     if run.outcome == "timeout":
-        return TimeoutError(errno.ETIMEDOUT, f"gave no answer within {TIMEOUT_S:g} s", executable)
+        return TimeoutError(f"{executable} gave no answer within {TIMEOUT_S:g} s")
     if run.outcome == "signal":
         return ProcessDied(f"{executable} was killed by {run.signal} before it had answered")
     if run.truncated:
@@ -149,6 +157,8 @@ def from_files(host: Host, place: str) -> Interpreter:
     """
     place = place.rstrip("/")
     if posixpath.basename(place) in {"site-packages", "dist-packages"}:
+        if not _is_folder(host, place):
+            raise FileNotFoundError(f"{place} is no folder: no such file")
         library = posixpath.dirname(place)
         prefix = posixpath.dirname(posixpath.dirname(library))
         executable, base, own = f"{prefix}/bin/python", prefix, [place]
@@ -166,7 +176,7 @@ def from_files(host: Host, place: str) -> Interpreter:
     named = posixpath.basename(posixpath.dirname(own[0]) if own else host.realpath(executable))
     version = _version(settings, named) or _highest(host, prefix)
     if version is None:
-        raise FileNotFoundError(errno.ENOENT, "no lib/python3.* beside this interpreter", executable)
+        raise FileNotFoundError(f"{prefix}/lib holds no python3.* for {executable}")
     paths = own or _package_folders(host, prefix, version)
     if not own and settings and settings.get("include-system-site-packages", "true").lower() == "true":
         paths += _package_folders(host, base, version)
@@ -178,7 +188,7 @@ def from_files(host: Host, place: str) -> Interpreter:
         prefix=prefix,
         base_prefix=base,
         venv=bool(settings),
-        conda=_is_folder(host, f"{base}/conda-meta"),
+        conda=bool(_there(host, f"{base}/conda-meta")),
         paths=tuple(paths),
         externally_managed=False if settings else _there(host, f"{prefix}/lib/python{minor}/EXTERNALLY-MANAGED"),
         soabi=None,
@@ -188,15 +198,7 @@ def from_files(host: Host, place: str) -> Interpreter:
 
 def _link_or_file(host: Host, place: str) -> str:
     """The interpreter at `place`, even if its link leads out of what this host can see: the files beside it still tell."""
-    try:
-        return program(host, place)
-    except FileNotFoundError as error:
-        name = str(error.filename)
-        try:
-            host.readlink(name)
-        except OSError:
-            raise error from None
-        return name
+    return next((name for name in _candidates(host, place) if _target(host, name)), None) or program(host, place)
 
 
 def _pyvenv(host: Host, prefix: str) -> dict[str, str]:

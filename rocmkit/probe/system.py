@@ -6,11 +6,10 @@ Every `keep` here gives the same again when applied to its own output, since a r
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from rocmkit.facts import Gap, Os, System
-from rocmkit.host.base import Host, NotAsked, absent, lines_with, whole
-from rocmkit.probe.gaps import field
+from rocmkit.host.base import Host, absent, lines_with, whole
+from rocmkit.probe.gaps import field, text
 
 #: Where libc.so.6 and libstdc++.so.6 live; 64-bit folders first, /usr/lib is 32-bit on Fedora and its kin.
 LIBRARY_FOLDERS = ("/usr/lib/x86_64-linux-gnu", "/lib/x86_64-linux-gnu", "/usr/lib64", "/lib64", "/usr/lib", "/lib")
@@ -24,7 +23,7 @@ GPU_PARAMETERS = re.compile(
 
 #: DMI vendor or product to the hypervisor's name. "Microsoft Corporation" alone is also the maker of real laptops.
 HYPERVISORS = {
-    r"qemu|standard pc \(|\bkvm\b|rhev|openstack|proxmox": "kvm",
+    r"^kvm$|qemu|standard pc \(|\bkvm\b|rhev|openstack|proxmox": "kvm",
     r"vmware": "vmware",
     r"virtualbox|innotek": "virtualbox",
     r"\bxen\b|hvm domu": "xen",
@@ -36,33 +35,25 @@ HYPERVISORS = {
     r"bochs": "bochs",
 }
 
-#: A word in /run/systemd/container or a cgroup's path to the container's kind; the first that is found counts.
-CONTAINERS = {
-    "kubepods": "kubernetes",
-    "libpod": "podman",
-    "podman": "podman",
-    "docker": "docker",
-    "systemd-nspawn": "systemd-nspawn",
-    "lxc": "lxc",
-    "wsl": "",
-}
+#: A word in /run/systemd/container, or in a cgroup's path, to the container's kind.
+CONTAINERS = {"podman": "podman", "libpod": "podman", "docker": "docker", "systemd-nspawn": "systemd-nspawn", "lxc": "lxc"}
 
 
 def system(host: Host) -> System:
     """Read the machine. Raises nothing: each field is a Gap of its own where its source cannot be read."""
     return System(
-        kernel=field(lambda: kernel_release(host)),
+        kernel=field(kernel_release, host),
         machine=field(host.machine),
-        os=field(lambda: _os(host)),
-        glibc=field(lambda: _glibc(host)),
-        glibcxx=field(lambda: _glibcxx(host)),
-        cpu=field(lambda: _cpu_line(host, "model name")),
-        container=field(lambda: _container(host)),
-        user_namespace=field(lambda: host.read_text("/proc/self/uid_map", whole).split() != ["0", "0", "4294967295"]),
-        wsl=field(lambda: _wsl(host)),
-        vm=field(lambda: _vm(host)),
-        kernel_parameters=field(lambda: kernel_parameters(host)),
-        iommu=field(lambda: _iommu(host)),
+        os=field(_os, host),
+        glibc=field(_glibc, host),
+        glibcxx=field(_glibcxx, host),
+        cpu=field(_cpu_line, host, "model name"),
+        container=field(_container, host),
+        user_namespace=field(_user_namespace, host),
+        wsl=field(_wsl, host),
+        vm=field(_vm, host),
+        kernel_parameters=field(kernel_parameters, host),
+        iommu=field(_iommu, host),
     )
 
 
@@ -87,9 +78,9 @@ def cgroups(host: Host, process: str = "self") -> str:
     return host.read_text(f"/proc/{process}/cgroup", whole)
 
 
-def os_release(text: str) -> Os:
+def os_release(release: str) -> Os:
     """os-release(5). Raises ValueError where not one assignment is in it."""
-    found = dict(re.findall(r"^([A-Z_]+)=[\"']?([^\"'\n]*)", text, re.MULTILINE))
+    found = dict(re.findall(r"^([A-Z_]+)=[\"']?([^\"'\n]*)", release, re.MULTILINE))
     if not found:
         raise ValueError("os-release: no assignment in it")
     return Os(
@@ -100,9 +91,9 @@ def os_release(text: str) -> Os:
     )
 
 
-def hypervisor(text: str) -> str | None:
+def hypervisor(product: str) -> str | None:
     """The name of the hypervisor that a DMI vendor or product name stands for."""
-    return next((name for pattern, name in HYPERVISORS.items() if re.search(pattern, text.strip(), re.IGNORECASE)), None)
+    return next((name for pattern, name in HYPERVISORS.items() if re.search(pattern, product.strip(), re.IGNORECASE)), None)
 
 
 def _os(host: Host) -> Os:
@@ -138,6 +129,10 @@ def _glibc(host: Host) -> str | None:
     return banner[1]
 
 
+def _user_namespace(host: Host) -> bool:
+    return host.read_text("/proc/self/uid_map", whole).split() != ["0", "0", "4294967295"]
+
+
 def _glibcxx(host: Host) -> str | None:
     path = _library(host, "libstdc++.so.6")
     try:
@@ -159,30 +154,47 @@ def _cpu_line(host: Host, key: str) -> str | None:
 
 
 def _container(host: Host) -> str | None:
-    """Which kind of container this process is in. Raises what reading /proc/self/cgroup raises where nothing else tells."""
-    if _quietly(lambda: bool(host.environ(lambda name: name == "KUBERNETES_SERVICE_HOST")), False):
+    """The kind of container around this process; None: no sign of one. Raises OSError, NotAsked where nothing tells at all."""
+    own = field(cgroups, host)
+    first = field(cgroups, host, "1")
+    paths = "\n".join(found for found in (own, first) if not isinstance(found, Gap))
+    pod = field(host.environ, lambda name: name == "KUBERNETES_SERVICE_HOST")
+    if "kubepods" in paths or (pod and not isinstance(pod, Gap)):
         return "kubernetes"
-    seen = [_quietly(lambda path=path: host.exists(path), False) for path in ("/run/.containerenv", "/.dockerenv")]  # type: ignore[misc]
-    words = _quietly(lambda: host.read_text("/run/systemd/container", lambda data: data.split()[0] if data.split() else b""), "")
-    own = field(lambda: cgroups(host))
-    paths = "" if isinstance(own, Gap) else own
-    paths += "\n" + _quietly(lambda: cgroups(host, "1"), "")
-    if "kubepods" in paths:
-        return "kubernetes"
-    for found, name in zip(seen, ("podman", "docker"), strict=True):
-        if found:
+    for path, name in (("/run/.containerenv", "podman"), ("/.dockerenv", "docker")):
+        if field(host.exists, path) is True:
             return name
-    if words:
-        return next((name for word, name in CONTAINERS.items() if word in words), "container") or None
-    for word, name in CONTAINERS.items():
-        # A user's own containers show in the paths of a *host* process only as part of a session's name, hence the anchors.
-        if name and re.search(rf"[/:]{word}([-/.]|$)", paths, re.MULTILINE):
-            return name
-    return cgroups(host) and None
+    # systemd's container interface: one word; "wsl" is reported apart.
+    word = text(host, "/run/systemd/container", lambda data: b"".join(data.split()[:1]))
+    if word and word != "wsl":
+        return next((name for known, name in CONTAINERS.items() if known in word), "container")
+    if (found := re.search(r"/(?:(libpod|docker)[-/]|(lxc)[/.])", paths)) is not None:
+        return CONTAINERS[found[1] or found[2]]
+    if isinstance(own, Gap):
+        cgroups(host)  # raises again: no sign, and the one file that every Linux process has was not there to look in
+    return None
 
 
-def _quietly(ask: Callable[[], object], otherwise: object) -> object:
+def _wsl(host: Host) -> bool:
+    return field(host.exists, "/dev/dxg") is True or "microsoft" in kernel_release(host).lower()
+
+
+def _vm(host: Host) -> str | None:
+    """The hypervisor. Of DMI only the name it maps to leaves the host: the rest can name the owner."""
+
+    def keep(data: bytes) -> bytes:
+        return (hypervisor(data.decode("utf-8", "replace")) or "").encode()
+
+    for file in ("/sys/class/dmi/id/sys_vendor", "/sys/class/dmi/id/product_name"):
+        if name := text(host, file, keep):
+            return name
+    return "hypervisor" if _cpu_line(host, "flags") else None
+
+
+def _iommu(host: Host) -> bool:
     try:
-        return ask()
-    except (OSError, NotAsked):
-        return otherwise
+        return bool(host.list("/sys/class/iommu"))
+    except FileNotFoundError:
+        if not host.exists("/sys/class"):
+            raise
+        return False

@@ -26,12 +26,12 @@ def _lines(report: Report) -> Iterator[str]:
         for fault in judgement.findings:
             yield ""
             yield from _fault(judgement, fault)
-    unknown = [(name, reason, detail) for name, reason, detail in summary.gaps(report.facts) if reason != "not-executed"]
-    if unknown:
+    failures = list(summary.failures(report.facts))
+    if failures:
         yield ""
         yield "### Could not be read"
         yield ""
-        for name, reason, detail in unknown:
+        for name, reason, detail in failures:
             yield f"- {name} ({reason}): {_inline(detail)}"
     yield ""
     yield "<details><summary>All checks</summary>"

@@ -45,11 +45,14 @@ def machine_lines(facts: Facts) -> Iterator[tuple[str, str]]:
     yield "Python", _python(facts)
 
 
-def gaps(facts: Facts) -> Iterator[tuple[str, str, str]]:
-    """(section, reason, detail) of every section, and every tool, that could not be read."""
+def failures(facts: Facts) -> Iterator[tuple[str, str, str]]:
+    """(section, reason, detail) of every section, and every tool, that should have been readable and was not.
+
+    What was not asked, and what is not there, are no failures; but an interpreter that is not there was asked for.
+    """
     for name in facts.__struct_fields__:
         section = getattr(facts, name)
-        if isinstance(section, Gap):
+        if isinstance(section, Gap) and section.reason != "not-executed" and (section.reason != "absent" or name == "python"):
             yield name, section.reason, section.detail
     if not isinstance(facts.tools, Gap):
         for tool in facts.tools:
@@ -80,7 +83,8 @@ def verdict_line(report: Report) -> str:
     number = counts(report)
     words = [f"{number[kind]} {kind}{'s' if number[kind] != 1 else ''}" for kind in ("error", "warning", "note") if number[kind]]
     if report.verdict == "not-applicable":
-        reason = "no AMD GPU on this machine"
+        wsl = not isinstance(report.facts.system, Gap) and report.facts.system.wsl is True
+        reason = "WSL shows its GPU in a way that rocmkit does not read" if wsl else "no AMD GPU on this machine"
     elif report.verdict == "unknown":
         reason = ", ".join(["not enough could be seen to judge", *words])
     elif report.verdict == "ready":

@@ -44,10 +44,10 @@ def _lines(report: Report, style: Style, marks: dict[str, str], width: int) -> I
             yield f"{style(STYLES['crashed'], marks['crashed'])} {judgement.code} crashed: {judgement.because}"
             yield "    This is a bug in rocmkit; the other checks are not affected."
             yield ""
-    unknown = [(name, reason, detail) for name, reason, detail in summary.gaps(report.facts) if reason != "not-executed"]
-    if unknown:
+    failures = list(summary.failures(report.facts))
+    if failures:
         yield style("bold", "Could not be read")
-        for name, reason, detail in unknown:
+        for name, reason, detail in failures:
             yield from _wrapped(f"  {style(STYLES['gap'], marks['gap'])} ", f"{name} ({reason}): {detail}", width, indent=4)
         yield ""
     yield style("bold", "This is what was looked at")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rocmkit.errors import PRECEDENCE, Exit, worst
 from rocmkit.model import DataError, Model, convert, load_yaml
+from tests.support.command import ROOT
 
 
 @pytest.mark.parametrize(
@@ -43,6 +48,20 @@ def test_unknown_fields_are_refused_with_the_source() -> None:
     assert convert({"x": 1}, Point, source="p.yaml") == Point(1)
     with pytest.raises(DataError, match=r"p.yaml: .*unknown field"):
         convert({"x": 1, "y": 2}, Point, source="p.yaml")
+
+
+def test_threads_that_load_the_same_knowledge_at_once_do_not_crash() -> None:
+    """Preparing a type in two threads at once kills the interpreter inside msgspec: seen in one doctor run of ten."""
+    code = """
+import sys, threading
+sys.setswitchinterval(1e-6)
+from rocmkit import kb
+threads = [threading.Thread(target=kb.pci, args=("66a1",)) for _ in range(8)]
+[t.start() for t in threads]
+[t.join() for t in threads]
+"""
+    for _ in range(10):
+        subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
 
 def test_every_exit_code_has_a_place_in_the_order() -> None:

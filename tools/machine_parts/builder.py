@@ -7,7 +7,7 @@ from typing import Any
 
 from rocmkit.gpucode.values import FileCode, KernelFiles
 from rocmkit.host.base import Identity, Limits, Space, Stat
-from rocmkit.host.capture import FORMAT, Ended, Recording
+from rocmkit.host.recording import FORMAT, Ended, Recording
 from rocmkit.model import to_builtins
 
 HOW = (
@@ -54,7 +54,7 @@ class Builder:
         self.links[path] = target
 
     def folder(self, path: str, *names: str) -> None:
-        """A folder that has no file of its own, or exactly these names."""
+        """A folder: of exactly these names, or empty where nothing else lies in it."""
         self.folders[path] = list(names)
 
     def device(self, path: str, numbers: tuple[int, int], gid: int, *, mode: str = "0660", opened: str = "ok") -> None:
@@ -92,6 +92,11 @@ class Builder:
         """Free and total room of the file system below `path`."""
         self.space[path] = to_builtins(Space(free_bytes=int(free_gib * (1 << 30)), total_bytes=int(total_gib * (1 << 30))))
 
+    def _holds(self, folder: str) -> bool:
+        """Whether some other path lies in this folder."""
+        listed = (self.files, self.folders, self.links, self.stats, self.gpu_code)
+        return any(path.startswith(f"{folder}/") for answers in listed for path in answers)
+
     def recording(self) -> Recording:
         """All of it, in order of names."""
         return Recording(
@@ -99,7 +104,7 @@ class Builder:
             about=self.about,
             whole=True,
             files=dict(sorted(self.files.items())),
-            folders=dict(sorted(self.folders.items())),
+            folders=dict(sorted((path, names) for path, names in self.folders.items() if names or not self._holds(path))),
             links=dict(sorted(self.links.items())),
             stats=dict(sorted(self.stats.items())),
             opens=dict(sorted(self.opens.items())),

@@ -46,12 +46,12 @@ class Card:
     """PCIe: speed of a lane in GT/s as the kernel prints it, lanes."""
     firmware: str
     """Prefix of its firmware files below /lib/firmware/amdgpu."""
-    partitions: int = 1
+    partitions: int
     """XCCs of an MI300."""
-    large_bar: bool = False
-    display: bool = True
-    apu: bool = False
-    bridges: bool = True
+    large_bar: bool
+    display: bool
+    apu: bool
+    bridges: bool
     """Discrete cards since Vega 20 bring two PCIe bridges of their own (1002:14a0 and 14a1, 1478 and 1479)."""
 
     @property
@@ -83,34 +83,82 @@ class Card:
         return self.gfx + features.get(self.gfx, "")
 
 
-_AMD = ("1002", "0834")
+#: Who it is. gfx_target_version, device id, revision, subsystem, class, the driver's name for the chip, KFD's name for it.
+_IDS = """
+card       | name                   | gfx     | version | id   | rev | subsystem | class  | driver         | KFD            | firmware
+MI25       | Radeon Instinct MI25   | gfx900  | 90000   | 6860 | 01  | 1002:0c35 | 030000 | VEGA10         | -              | vega10
+MI50       | AMD Instinct MI50/MI60 | gfx906  | 90006   | 66a1 | 02  | 1002:0834 | 038000 | VEGA20         | vega20         | vega20
+MI60       | AMD Instinct MI60      | gfx906  | 90006   | 66a0 | 00  | 1002:0834 | 038000 | VEGA20         | vega20         | vega20
+RADEON_VII | AMD Radeon VII         | gfx906  | 90006   | 66af | c1  | 1002:081e | 030000 | VEGA20         | vega20         | vega20
+MI210      | AMD Instinct MI210     | gfx90a  | 90010   | 740f | 02  | 1002:0c34 | 120000 | ALDEBARAN      | aldebaran      | aldebaran
+MI300X     | AMD Instinct MI300X    | gfx942  | 90402   | 74a1 | 00  | 1002:74a1 | 120000 | IP DISCOVERY   | ip discovery   | gc_9_4_3
+RX6800     | AMD Radeon RX 6800     | gfx1030 | 100300  | 73bf | c3  | 1002:0e3a | 030000 | SIENNA_CICHLID | sienna_cichlid | sienna_cichlid
+RX7900XTX  | AMD Radeon RX 7900 XTX | gfx1100 | 110000  | 744c | c8  | 1002:0e3b | 030000 | IP DISCOVERY   | ip discovery   | gc_11_0_0
+RX9070     | AMD Radeon RX 9070     | gfx1201 | 120001  | 7550 | c3  | 1002:0e4c | 030000 | IP DISCOVERY   | ip discovery   | gc_12_0_1
+R780M      | AMD Radeon 780M        | gfx1103 | 110003  | 15bf | c8  | 1043:1e4f | 030000 | IP DISCOVERY   | ip discovery   | gc_11_0_1
+RAPHAEL    | AMD Radeon Graphics    | gfx1036 | 100306  | 164e | c1  | 1043:8877 | 030000 | IP DISCOVERY   | ip discovery   | gc_10_3_6
+RAVEN      | AMD Radeon Vega 11     | gfx902  | 90002   | 15dd | c6  | 1002:15dd | 030000 | RAVEN          | raven          | raven
+"""
+#: What it has. Compute units in use, shader engines x arrays x units of an array; marks: large_bar (the window spans the memory without
+#: resizing), headless, apu, bridges (two PCIe bridges of its own on the card).
+_FIGURES = """
+card       | CUs | engines x arrays x CUs | MiB    | bits | memory MHz | engine MHz | GT/s x lanes | XCCs | marks
+MI25       | 64  | 4x1x16                 | 16384  | 2048 | 945        | 1500       | 8.0 x16      | 1    | large_bar headless bridges
+MI50       | 60  | 4x1x16                 | 16384  | 4096 | 1000       | 1725       | 16.0 x16     | 1    | large_bar headless bridges
+MI60       | 64  | 4x1x16                 | 32768  | 4096 | 1000       | 1800       | 16.0 x16     | 1    | large_bar headless bridges
+RADEON_VII | 60  | 4x1x16                 | 16384  | 4096 | 1000       | 1800       | 8.0 x16      | 1    | bridges
+MI210      | 104 | 8x1x14                 | 65536  | 4096 | 1600       | 1700       | 16.0 x16     | 1    | large_bar headless
+MI300X     | 304 | 32x1x10                | 196608 | 8192 | 1300       | 2100       | 32.0 x16     | 8    | large_bar headless
+RX6800     | 60  | 4x2x10                 | 16384  | 256  | 1000       | 2105       | 16.0 x16     | 1    | bridges
+RX7900XTX  | 96  | 6x2x8                  | 24576  | 384  | 1249       | 2500       | 16.0 x16     | 1    | bridges
+RX9070     | 56  | 4x2x8                  | 16384  | 256  | 1258       | 2520       | 32.0 x16     | 1    | bridges
+R780M      | 12  | 1x2x6                  | 2048   | 128  | 2800       | 2700       | 16.0 x16     | 1    | apu
+RAPHAEL    | 2   | 1x1x2                  | 512    | 128  | 2600       | 2200       | 16.0 x16     | 1    | apu
+RAVEN      | 11  | 1x1x11                 | 2048   | 128  | 1467       | 1250       | 8.0 x16      | 1    | apu
+"""
 
-MI25 = Card("Radeon Instinct MI25", "gfx900", 90000, "6860", "01", ("1002", "0c35"), "0x030000", "VEGA10", "", 64, 4, 1, 16, 16384, 2048, 945,
-            1500, ("8.0", 16), "vega10", large_bar=True, display=False)  # fmt: skip
-MI50 = Card("AMD Instinct MI50/MI60", "gfx906", 90006, "66a1", "02", _AMD, "0x038000", "VEGA20", "vega20", 60, 4, 1, 16, 16384, 4096, 1000,
-            1725, ("16.0", 16), "vega20", large_bar=True, display=False)  # fmt: skip
-MI60 = Card("AMD Instinct MI60", "gfx906", 90006, "66a0", "00", _AMD, "0x038000", "VEGA20", "vega20", 64, 4, 1, 16, 32768, 4096, 1000,
-            1800, ("16.0", 16), "vega20", large_bar=True, display=False)  # fmt: skip
-RADEON_VII = Card("AMD Radeon VII", "gfx906", 90006, "66af", "c1", ("1002", "081e"), "0x030000", "VEGA20", "vega20", 60, 4, 1, 16, 16384, 4096,
-                  1000, 1800, ("8.0", 16), "vega20")  # fmt: skip
-MI210 = Card("AMD Instinct MI210", "gfx90a", 90010, "740f", "02", ("1002", "0c34"), "0x120000", "ALDEBARAN", "aldebaran", 104, 8, 1, 14, 65536,
-             4096, 1600, 1700, ("16.0", 16), "aldebaran", large_bar=True, display=False, bridges=False)  # fmt: skip
-MI300X = Card("AMD Instinct MI300X", "gfx942", 90402, "74a1", "00", ("1002", "74a1"), "0x120000", "IP DISCOVERY", "ip discovery", 304, 32, 1, 10,
-              196608, 8192, 1300, 2100, ("32.0", 16), "gc_9_4_3", partitions=8, large_bar=True, display=False, bridges=False)  # fmt: skip
-RX6800 = Card("AMD Radeon RX 6800", "gfx1030", 100300, "73bf", "c3", ("1002", "0e3a"), "0x030000", "SIENNA_CICHLID", "sienna_cichlid", 60, 4, 2,
-              10, 16384, 256, 1000, 2105, ("16.0", 16), "sienna_cichlid")  # fmt: skip
-RX7900XTX = Card("AMD Radeon RX 7900 XTX", "gfx1100", 110000, "744c", "c8", ("1002", "0e3b"), "0x030000", "IP DISCOVERY", "ip discovery", 96, 6,
-                 2, 8, 24576, 384, 1249, 2500, ("16.0", 16), "gc_11_0_0")  # fmt: skip
-RX9070 = Card("AMD Radeon RX 9070", "gfx1201", 120001, "7550", "c3", ("1002", "0e4c"), "0x030000", "IP DISCOVERY", "ip discovery", 56, 4, 2, 8,
-              16384, 256, 1258, 2520, ("32.0", 16), "gc_12_0_1")  # fmt: skip
-RADEON_780M = Card("AMD Radeon 780M Graphics", "gfx1103", 110003, "15bf", "c8", ("1043", "1e4f"), "0x030000", "IP DISCOVERY", "ip discovery", 12,
-                   1, 2, 6, 2048, 128, 2800, 2700, ("16.0", 16), "gc_11_0_1", apu=True, bridges=False)  # fmt: skip
-RAPHAEL = Card("AMD Radeon Graphics", "gfx1036", 100306, "164e", "c1", ("1043", "8877"), "0x030000", "IP DISCOVERY", "ip discovery", 2, 1, 1, 2,
-               512, 128, 2600, 2200, ("16.0", 16), "gc_10_3_6", apu=True, bridges=False)  # fmt: skip
-RAVEN = Card("AMD Radeon Vega 11 Graphics", "gfx902", 90002, "15dd", "c6", ("1002", "15dd"), "0x030000", "RAVEN", "raven", 11, 1, 1, 11, 2048,
-             128, 1467, 1250, ("8.0", 16), "raven", apu=True, bridges=False)  # fmt: skip
 
-ALL = (MI25, MI50, MI60, RADEON_VII, MI210, MI300X, RX6800, RX7900XTX, RX9070, RADEON_780M, RAPHAEL, RAVEN)
+def _rows(table: str) -> dict[str, list[str]]:
+    lines = table.strip().splitlines()[1:]
+    cells = [[cell.strip() for cell in line.split("|")] for line in lines]
+    return {row[0]: row[1:] for row in cells}
+
+
+def _card(ids: list[str], figures: list[str]) -> Card:
+    name, gfx, target, device, revision, subsystem, pci_class, asic, node_name, firmware = ids
+    units, shape, vram, bits, memory, engine, link, partitions, marks = figures
+    engines, arrays, array_units = map(int, shape.split("x"))
+    speed, lanes = link.split(" x")
+    vendor, _, product = subsystem.partition(":")
+    return Card(
+        market=name,
+        gfx=gfx,
+        target=int(target),
+        device=device,
+        revision=revision,
+        subsystem=(vendor, product),
+        pci_class=f"0x{pci_class}",
+        asic=asic,
+        node_name=node_name.strip("-"),
+        units=int(units),
+        engines=engines,
+        arrays=arrays,
+        array_units=array_units,
+        vram_mib=int(vram),
+        bus_bits=int(bits),
+        memory_mhz=int(memory),
+        engine_mhz=int(engine),
+        link=(speed, int(lanes)),
+        firmware=firmware,
+        partitions=int(partitions),
+        large_bar="large_bar" in marks,
+        display="headless" not in marks,
+        apu="apu" in marks,
+        bridges="bridges" in marks,
+    )
+
+
+CARDS = {name: _card(ids, _rows(_FIGURES)[name]) for name, ids in _rows(_IDS).items()}
 
 #: Firmware files by chip: the names that drivers/gpu/drm/amd/amdgpu asks for (MODULE_FIRMWARE lines).
 FIRMWARE = {

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from machine_parts.builder import Builder
-from machine_parts.cards import FIRMWARE, GIB, MIB, Card
+from tools.machine_parts.builder import Builder
+from tools.machine_parts.cards import FIRMWARE, GIB, MIB, Card
 
 KFD = "/sys/devices/virtual/kfd/kfd/topology"
 KFD_MAJOR = 510
@@ -148,7 +148,7 @@ def cpu_node(b: Builder, slots: tuple[Slot, ...], *, threads: int, memory_bytes:
     here = f"{KFD}/nodes/0"
     b.file(f"{here}/gpu_id", 0)
     b.file(f"{here}/name", "")
-    zeros = ("lds_size_in_kb", "wave_front_size", "array_count", "simd_per_cu", "gfx_target_version", "vendor_id", "device_id", "drm_render_minor")
+    zeros = ("lds_size_in_kb", "wave_front_size", "array_count", "simd_per_cu", "gfx_target_version", "vendor_id", "device_id")
     rows = {"cpu_cores_count": threads, "simd_count": 0, "mem_banks_count": 1, "io_links_count": len(slots), **dict.fromkeys(zeros, 0)}
     b.table(f"{here}/properties", {**rows, "max_engine_clk_ccompute": 4500})
     b.table(f"{here}/mem_banks/0/properties", {"heap_type": 0, "size_in_bytes": memory_bytes, "flags": 0, "width": 64, "mem_clk_max": 3200})
@@ -167,7 +167,7 @@ def kfd_node(b: Builder, slot: Slot, release: tuple[int, int]) -> None:
     """A GPU's node of the topology."""
     here, card = f"{KFD}/nodes/{slot.node}", slot.card
     b.file(f"{here}/gpu_id", slot.gpu_id)
-    b.file(f"{here}/name", card.node_name)
+    b.file(f"{here}/name", card.node_name if release >= (5, 15) else "")
     b.table(f"{here}/properties", properties(slot, release))
     whole = slot.bar >= slot.vram_bytes or card.apu
     rows = {"heap_type": 1 if whole else 2, "size_in_bytes": slot.vram_bytes, "flags": 0, "width": card.bus_bits}
@@ -176,7 +176,7 @@ def kfd_node(b: Builder, slot: Slot, release: tuple[int, int]) -> None:
         io_link(b, here, 0, slot.node, 0, card)
 
 
-def _function(b: Builder, path: str, vendor: str, device: str, pci_class: str, driver: str | None) -> None:
+def function(b: Builder, path: str, vendor: str, device: str, pci_class: str, driver: str | None) -> None:
     """One PCI function with what each has."""
     bdf = path.rpartition("/")[2]
     b.link(f"/sys/bus/pci/devices/{bdf}", "../../.." + path.removeprefix("/sys"))
@@ -195,12 +195,12 @@ def pci_device(b: Builder, slot: Slot) -> None:
     for depth in range(len(parents)):
         path = "/sys/devices/pci0000:00/" + "/".join(parents[: depth + 1])
         own = {1: "14a0", 2: "14a1"} if card.wavefront == 64 else {1: "1478", 2: "1479"}
-        _function(b, path, "1022" if depth == 0 else "1002", own.get(depth, "1483"), "0x060400", "pcieport")
+        function(b, path, "1022" if depth == 0 else "1002", own.get(depth, "1483"), "0x060400", "pcieport")
         for side in ("current", "max"):
             speed, width = (slot.narrow or card.link) if side == "current" else card.link
             b.file(f"{path}/{side}_link_speed", f"{speed} GT/s PCIe")
             b.file(f"{path}/{side}_link_width", width)
-    _function(b, here, "1002", card.device, card.pci_class, slot.driver)
+    function(b, here, "1002", card.device, card.pci_class, slot.driver)
     b.file(f"{here}/revision", f"0x{card.revision}")
     b.file(f"{here}/subsystem_vendor", f"0x{card.subsystem[0]}")
     b.file(f"{here}/subsystem_device", f"0x{card.subsystem[1]}")
@@ -211,7 +211,7 @@ def pci_device(b: Builder, slot: Slot) -> None:
     b.file(f"{here}/max_link_width", card.link[1])
     b.file(f"{here}/resource", resource(slot.bar, slot.bus))
     if card.display and slot.driver != "vfio-pci":
-        _function(b, here[:-1] + "1", "1002", "ab38", "0x040300", "snd_hda_intel")
+        function(b, here[:-1] + "1", "1002", "ab38", "0x040300", "snd_hda_intel")
 
 
 def resource(bar: int, bus: int) -> str:
@@ -257,4 +257,4 @@ def drm_device(b: Builder, slot: Slot, gid: int, *, opened: str = "ok", nodes: b
 
 def firmware(b: Builder, card: Card, *, suffix: str = ".bin") -> None:
     """The chip's firmware files, as names."""
-    b.empty(*(f"/lib/firmware/amdgpu/{card.firmware}_{part}{suffix}" for part in FIRMWARE[card.firmware].split()))
+    b.empty(*(f"/usr/lib/firmware/amdgpu/{card.firmware}_{part}{suffix}" for part in FIRMWARE[card.firmware].split()))

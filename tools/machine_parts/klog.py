@@ -6,12 +6,20 @@ drivers/pci/setup-bus.c, drivers/vfio/pci. Times are made up.
 
 from __future__ import annotations
 
-from machine_parts.builder import Builder
-from machine_parts.gpu import Slot
-from machine_parts.system import Release
+from rocmkit.probe import kernel_log
+from tools.machine_parts.builder import Builder
+from tools.machine_parts.gpu import Slot
+from tools.machine_parts.system import Release
 
-DMESG = ("dmesg",)
-JOURNAL = ("journalctl", "-k", "-b", "--no-pager")
+DMESG = ("/usr/bin/dmesg",)
+JOURNAL = ("/usr/bin/journalctl", *kernel_log.JOURNAL)
+
+#: The driver and KFD start.
+NO_CARD = [
+    "[drm] amdgpu kernel modesetting enabled.",
+    "amdgpu: Virtual CRAT table created for CPU",
+    "amdgpu: Topology: Add CPU node",
+]
 
 
 def head(os: Release) -> list[str]:
@@ -23,7 +31,8 @@ def found(slot: Slot) -> list[str]:
     """The bus finds the card."""
     card = slot.card
     lines = [f"pci {slot.bdf}: [1002:{card.device}] type 00 class {card.pci_class}"]
-    return lines + ([f"pci {slot.bdf}: BAR 0 [mem 0x{slot.bus << 40:x}-0x{(slot.bus << 40) + slot.bar - 1:x} 64bit pref]"] if slot.bar else [])
+    start = slot.bus << 40
+    return lines + ([f"pci {slot.bdf}: BAR 0 [mem 0x{start:x}-0x{start + slot.bar - 1:x} 64bit pref]"] if slot.bar else [])
 
 
 def modesetting(slot: Slot) -> str:
@@ -56,7 +65,7 @@ def healthy(os: Release, slots: tuple[Slot, ...]) -> list[str]:
     lines = head(os)
     for slot in slots:
         lines += found(slot)
-    lines += ["[drm] amdgpu kernel modesetting enabled.", "amdgpu: Virtual CRAT table created for CPU", "amdgpu: Topology: Add CPU node"]
+    lines += NO_CARD
     for slot in slots:
         if not slot.partition:
             lines += probed(slot)
@@ -68,8 +77,7 @@ def no_room(os: Release, slot: Slot, bar_bytes: int) -> list[str]:
     bdf = slot.bdf
     lines = [*head(os), *found(slot), f"pci {bdf}: BAR 0 [mem size 0x{bar_bytes:x} 64bit pref]: can't assign; no space"]
     lines += [f"pci {bdf}: BAR 0 [mem size 0x{bar_bytes:x} 64bit pref]: failed to assign"]
-    lines += [f"pci {bdf}: BAR 0: no space for [mem size 0x{bar_bytes:x} 64bit pref]", f"pci {bdf}: BAR 0: failed to assign [mem size 0x{bar_bytes:x} 64bit pref]"]
-    lines += ["[drm] amdgpu kernel modesetting enabled.", "amdgpu: Virtual CRAT table created for CPU", "amdgpu: Topology: Add CPU node"]
+    lines += NO_CARD
     lines += [modesetting(slot), f"amdgpu {bdf}: amdgpu: Fatal error during GPU init", f"amdgpu {bdf}: amdgpu: amdgpu: finishing device."]
     return [*lines, f"amdgpu {bdf}: probe with driver amdgpu failed with error -12"]
 
@@ -84,6 +92,6 @@ def write(b: Builder, lines: list[str], *, dmesg: bool = True, journal: bool = T
     else:
         b.says(*DMESG, err="dmesg: read kernel buffer failed: Operation not permitted\n", code=1)
     if journal:
-        b.says(*JOURNAL, out=text)
+        b.says(*JOURNAL, out="".join(f"{line}\n" for line in lines))
     else:
         b.says(*JOURNAL, err="No journal files were opened due to insufficient permissions.\n", code=1)

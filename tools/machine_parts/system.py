@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from machine_parts.builder import Builder
+from msgspec.structs import replace as changed
+
 from rocmkit.gpucode.values import FileCode
 from rocmkit.host.base import Identity, Limits
+from tools.machine_parts.builder import Builder
 
-MODULE = "/lib/modules/{}/kernel/drivers/gpu/drm/amd/amdgpu/amdgpu.ko"
+MODULE = "/usr/lib/modules/{}/kernel/drivers/gpu/drm/amd/amdgpu/amdgpu.ko"
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,6 @@ class Release:
 JAMMY = Release("ubuntu", "22.04", "Ubuntu 22.04.5 LTS", "debian", "6.8.0-87-generic", "2.35", "3.4.30", "6.0.30", "3.10.12", 110)
 NOBLE = Release("ubuntu", "24.04", "Ubuntu 24.04.3 LTS", "debian", "6.8.0-87-generic", "2.39", "3.4.33", "6.0.33", "3.12.3", 992, ".zst")
 FOCAL = Release("ubuntu", "20.04", "Ubuntu 20.04.6 LTS", "debian", "5.4.0-216-generic", "2.31", "3.4.28", "6.0.28", "3.8.10", 109)
-TRIXIE = Release("debian", "13", "Debian GNU/Linux 13 (trixie)", "", "6.12.57+deb13-amd64", "2.41", "3.4.33", "6.0.33", "3.13.5", 992, ".xz")
 HWE = NOBLE.on("6.14.0-36-generic")
 
 
@@ -79,9 +80,9 @@ def linux(b: Builder, os: Release, cpu: Cpu, *, parameters: str = "quiet splash"
     b.file("/proc/self/uid_map", f"{0:10d} {0:10d} {4294967295:10d}")
     b.file("/proc/self/cgroup", "0::/user.slice/user-1000.slice/session-2.scope")
     b.file("/proc/1/cgroup", "0::/init.scope")
-    processor = "\n".join(("processor\t: 0", f"vendor_id\t: {vendor}", f"model name\t: {cpu.name}", "flags\t\t: fpu sse sse2 avx avx2 constant_tsc"))
-    b.file("/proc/cpuinfo", f"{processor}\n")
-    rows = {"MemTotal": cpu.memory_kib, "MemFree": cpu.memory_kib // 2, "MemAvailable": cpu.memory_kib * 7 // 8, "SwapTotal": 0, "SwapFree": 0}
+    processor = ("processor\t: 0", f"vendor_id\t: {vendor}", f"model name\t: {cpu.name}", "flags\t\t: fpu sse sse2 avx avx2 constant_tsc")
+    b.file("/proc/cpuinfo", "\n".join(processor) + "\n")
+    rows = {"MemTotal": cpu.memory_kib, "MemFree": cpu.memory_kib // 2, "MemAvailable": cpu.memory_kib * 7 // 8, "SwapTotal": 0}
     b.file("/proc/meminfo", "\n".join(f"{key + ':':16}{value:8d} kB" for key, value in rows.items()))
     release = {"PRETTY_NAME": f'"{os.name}"', "NAME": f'"{os.name.split()[0]}"', "VERSION_ID": f'"{os.version}"', "ID": os.id}
     if os.like:
@@ -90,8 +91,9 @@ def linux(b: Builder, os: Release, cpu: Cpu, *, parameters: str = "quiet splash"
     b.link("/etc/os-release", "../usr/lib/os-release")
     b.folder("/etc/modprobe.d")
     b.folder("/sys/class/iommu")
-    b.folder("/dev/shm")  # noqa: S108 - a path on the machine described
+    b.folder("/dev/shm")
     b.folder("/sys/bus/pci/devices")
+    b.folder("/sys/module/nvme")
     b.link("/lib", "usr/lib")
     libraries(b, os)
     home(b, cpu)
@@ -118,8 +120,7 @@ def libraries(b: Builder, os: Release) -> None:
         executable_stack=False,
     )
     b.code(f"{here}/libc.so.6", plain)
-    from msgspec.structs import replace as changed
-
+    b.file(f"{here}/libc.so.6", f"GNU C Library (made up) stable release version {os.glibc}.")
     name = f"libstdc++.so.{os.libstdcxx}"
     needs = ("libm.so.6", "libc.so.6", "ld-linux-x86-64.so.2", "libgcc_s.so.1")
     b.code(f"{here}/{name}", changed(plain, soname="libstdc++.so.6", needs=needs, glibc="2.34", glibcxx_provided=os.glibcxx))
@@ -128,10 +129,10 @@ def libraries(b: Builder, os: Release) -> None:
 
 def home(b: Builder, cpu: Cpu) -> None:
     """The user, the user's disks and limits."""
-    for path in ("/", "/tmp", "/var/tmp", "~", "~/.cache", "~/.cache/rocmkit", "."):  # noqa: S108
+    for path in ("/", "/tmp", "/var/tmp", "~", "~/.cache", "~/.cache/rocmkit", "."):
         b.room(path, 412.5, 915.3)
     b.folder("~")
-    b.room("/dev/shm", cpu.memory_gib / 2, cpu.memory_gib / 2)  # noqa: S108
+    b.room("/dev/shm", cpu.memory_gib / 2, cpu.memory_gib / 2)
     b.limits = Limits(memlock_bytes=cpu.memory_kib * 1024 // 8)
     b.environ = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "en_US.UTF-8"}
 
@@ -151,12 +152,12 @@ def module(b: Builder, os: Release, *, loaded: bool = True) -> None:
     """The amdgpu that comes with the kernel."""
     place = MODULE.format(os.kernel) + os.module_suffix
     b.empty(place)
-    b.says("modinfo", "-n", "amdgpu", out=f"{place}\n")
     if not loaded:
         return
     b.file("/sys/module/amdgpu/initstate", "live")
     b.file("/sys/module/amdgpu/refcnt", "1")
-    for name, value in {"noretry": -1, "vm_update_mode": -1, "mes": 0, "ppfeaturemask": "0xfff7bfff", "gpu_recovery": -1, "ras_enable": -1}.items():
+    values = {"noretry": "-1", "vm_update_mode": "-1", "mes": "0", "ppfeaturemask": "0xfff7bfff", "gpu_recovery": "-1", "ras_enable": "-1"}
+    for name, value in values.items():
         b.file(f"/sys/module/amdgpu/parameters/{name}", value)
 
 
@@ -166,6 +167,6 @@ def dkms_module(b: Builder, os: Release, version: str, package: str, *, built: b
     b.link(f"/var/lib/dkms/amdgpu/{package}/source", f"/usr/src/amdgpu-{package}")
     b.folder(f"/usr/src/amdgpu-{package}", "dkms.conf")
     if built:
-        b.empty(f"/lib/modules/{os.kernel}/updates/dkms/amdgpu.ko{os.module_suffix}")
+        b.empty(f"/usr/lib/modules/{os.kernel}/updates/dkms/amdgpu.ko{os.module_suffix}")
         b.empty(f"/var/lib/dkms/amdgpu/{package}/{os.kernel}/x86_64/module/amdgpu.ko{os.module_suffix}")
         b.file("/sys/module/amdgpu/version", version)

@@ -16,11 +16,6 @@ from rocmkit.model import Model
 _NEWEST = {"2.7": "2.7.1", "2.9": "2.9.1"}
 _TORCH_FAMILY = ("torch", "torchvision", "torchaudio", "triton", "pytorch-triton", "pytorch-triton-rocm", "triton-rocm")
 
-CONV = (
-    'x = torch.randn(1, 80, 3000, device="cuda", dtype=torch.float16); w = torch.randn(512, 80, 3, device="cuda", dtype=torch.float16); '
-    "print(F.conv1d(x, w, padding=1).float().norm())"
-)
-
 
 class Target(Model, kw_only=True):
     """One kind of GPU as programs see it, and the GPUs that it stands for."""
@@ -163,10 +158,15 @@ def crashes(log: KernelLog | Gap, names: str) -> tuple[Seen, ...]:
     return tuple(found)
 
 
+def newest(series_or_version: str) -> str:
+    """The newest patch of a series where it is known: 2.9.1 of 2.9."""
+    return _NEWEST.get(series_or_version, series_or_version)
+
+
 def pin(package: str, version: str) -> str:
     """A requirement for the newest patch of a series, quoted for the shell: "torch==2.9.1", or "torch==2.8.*"."""
-    exact = version if version.count(".") > 1 else _NEWEST.get(version)
-    return f'"{package}=={exact or version + ".*"}"'
+    exact = newest(version)
+    return f'"{package}=={exact if exact.count(".") > 1 else exact + ".*"}"'
 
 
 def one_line(python: Python, code: str, *options: str) -> str:
@@ -189,7 +189,7 @@ def torch_fix(python: Python, gfx: str, *, verify: tuple[str, ...] = (), note: T
             text=note
             or say(
                 "Install torch {torch} for ROCm {rocm}, the newest wheel of pytorch.org that works on {gfx} with Python {python}.",
-                torch=best.torch,
+                torch=newest(best.torch),
                 rocm=best.rocm,
                 gfx=gfx,
                 python=advice.python_minor(python),
@@ -207,7 +207,7 @@ def torch_fix(python: Python, gfx: str, *, verify: tuple[str, ...] = (), note: T
                 gfx=gfx,
                 python=advice.python_minor(python),
                 other=other,
-                torch=wheel.torch,
+                torch=newest(wheel.torch),
                 rocm=wheel.rocm,
             ),
             commands=(f"python{other} -m venv ~/rocm-venv", f"~/rocm-venv/bin/python -m pip {_install(python, wheel)}"),

@@ -19,22 +19,27 @@ def flavour(driver: Driver, system: System) -> Outcome:
     """AMD's own build of the driver (amdgpu-dkms) is installed, and the kernel runs another one.
 
     ## What it looks at
+
     The trees below `/var/lib/dkms/amdgpu` and the kernels that each was built for, the running kernel, and the loaded driver:
     `/sys/module/amdgpu/version` exists only for builds of amdgpu-dkms.
 
     ## Why it matters
+
     After a kernel update DKMS may fail to build, and the machine quietly goes back to the kernel's own driver; after an update of
     amdgpu-dkms the old one stays loaded until the next restart. Behaviour then changes without anything having been changed. Either
     driver is fine by itself: this check never speaks up because a driver is, or is not, amdgpu-dkms.
 
     ## Fix
+
     Restart if the new driver is built and just not loaded. If it was not built, install the kernel's headers and build it, or remove
     amdgpu-dkms: the driver inside the kernel is enough for computing on gfx9, gfx10 and gfx11 cards.
 
     ## Safe to ignore when
+
     You know that the kernel's own driver is in use and it works.
 
     ## Sources
+
     - ollama/ollama#2718
     - ROCm/legacy-rocm-build#5624
     - ROCm/ROCm docs/6.3.3 compatibility-matrix.rst
@@ -63,26 +68,19 @@ def flavour(driver: Driver, system: System) -> Outcome:
         reboot=True,
     )
     if not dkms and built:
-        return found(
-            say(
-                "amdgpu-dkms {version} is built for kernel {kernel}, but the kernel's own driver is loaded", version=built[0], kernel=kernel
-            ),
-            restart,
+        message = say(
+            "amdgpu-dkms {version} is built for kernel {kernel}, but the kernel's own driver is loaded", version=built[0], kernel=kernel
         )
+        return found(message, restart)
     if not dkms and driver.dkms:
-        version = driver.dkms[0].version
-        return found(
-            say(
-                "amdgpu-dkms {version} is installed but not built for kernel {kernel}: the kernel's own driver runs instead",
-                version=version,
-                kernel=kernel,
-            ),
-            _build(system),
+        message = say(
+            "amdgpu-dkms {version} is installed but not built for kernel {kernel}: the kernel's own driver runs instead",
+            version=driver.dkms[0].version,
+            kernel=kernel,
         )
+        return found(message, _build(system))
     if dkms and built and version and not any(_release(tree) == version for tree in built):
-        return found(
-            say("amdgpu-dkms {version} is installed, but {loaded} is still loaded", version=built[0], loaded=version), restart
-        )
+        return found(say("amdgpu-dkms {version} is installed, but {loaded} is still loaded", version=built[0], loaded=version), restart)
     return judge([], loaded, *trees)
 
 
@@ -95,9 +93,7 @@ def _build(system: System) -> Fix:
     headers = '"linux-headers-$(uname -r)"'
     packages = advice.install(system, debian=headers, rhel='"kernel-devel-$(uname -r)"', suse="kernel-default-devel", arch="linux-headers")
     return Fix(
-        text=say(
-            "build it for this kernel and restart; or remove amdgpu-dkms, the kernel's own driver is enough for computing on gfx9, gfx10 and gfx11"
-        ),
+        text=say("build it for this kernel and restart; or remove amdgpu-dkms: for computing the kernel's own driver is enough"),
         commands=(*packages, 'sudo dkms autoinstall -k "$(uname -r)"'),
         verify=("dkms status amdgpu", "cat /sys/module/amdgpu/version"),
         root=True,

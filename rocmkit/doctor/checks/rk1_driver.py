@@ -7,8 +7,9 @@ import re
 from rocmkit.doctor import advice
 from rocmkit.doctor.check import check
 from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, Text, judge, say, skip
-from rocmkit.facts import Blacklist, Driver, Gap, Gpu, System
+from rocmkit.facts import Blacklist, Driver, Gap, Gpu, KernelLog, System
 
+_UNSIGNED = re.compile(r"unsigned module is rejected|ockdown:.*unsigned module|Key was rejected")
 _LOADED = ("lsmod | grep -w amdgpu",)
 _LOG = 'sudo dmesg | grep -iE "amdgpu|kfd" | tail -n 40'
 
@@ -20,25 +21,30 @@ _LOG = 'sudo dmesg | grep -iE "amdgpu|kfd" | tail -n 40'
     severity="error",
     after=("amdgpu-blacklisted", "fw-missing", "probe-fail-bar"),
 )
-def not_loaded(driver: Driver, gpus: tuple[Gpu, ...], system: System | Gap) -> Outcome:
+def not_loaded(driver: Driver, gpus: tuple[Gpu, ...], system: System | Gap, kernel_log: KernelLog | Gap) -> Outcome:
     """An AMD GPU is on the PCI bus, and the amdgpu driver does not drive it, so ROCm cannot see it.
 
     ## What it looks at
+
     Whether `/sys/module/amdgpu` exists, and which driver each AMD GPU in `/sys/bus/pci/devices` is bound to: none, amdgpu, the old
     radeon driver, or vfio-pci, which keeps a device for a virtual machine.
 
     ## Why it matters
+
     ROCm talks to the GPU through `/dev/kfd` and `/dev/dri`, and amdgpu makes both. Without it `rocminfo` prints "ROCk module is NOT
     loaded", and every program falls back to the CPU.
 
     ## Fix
+
     Install the package that holds the driver's module for the running kernel (on Ubuntu `linux-modules-extra`), load it with
     `modprobe amdgpu`, and read the kernel's log if that fails. With Secure Boot, a driver built by DKMS has to be signed first.
 
     ## Safe to ignore when
+
     The GPU is meant for a virtual machine, or another GPU of this machine does the work.
 
     ## Sources
+
     - ROCm/legacy-rocm-build#1850
     - ROCm/legacy-rocm-build#4098
     - ROCm/legacy-rocm-build#1888
@@ -47,7 +53,7 @@ def not_loaded(driver: Driver, gpus: tuple[Gpu, ...], system: System | Gap) -> O
         return skip("it is not known whether amdgpu is loaded: {detail}", detail=driver.loaded.detail)
     if not isinstance(system, Gap) and system.wsl is True:
         return skip("this is WSL: the driver of Windows drives the GPU, and amdgpu has no part in it")
-    works = any(_driven(gpu) and gpu.integrated is not True for gpu in gpus)
+    works = any(_driven(gpu) and not advice.integrated(gpu) for gpu in gpus)
     reserved = [gpu for gpu in gpus if gpu.pci_driver == "vfio-pci"]
     findings = [] if works else [_reserved(gpu) for gpu in reserved]
     old = [gpu for gpu in gpus if gpu.pci_driver == "radeon"]
@@ -55,7 +61,7 @@ def not_loaded(driver: Driver, gpus: tuple[Gpu, ...], system: System | Gap) -> O
         findings += [_radeon(gpu) for gpu in old]
     free = [gpu for gpu in gpus if gpu not in reserved and gpu not in old and not _driven(gpu)]
     if not driver.loaded and free:
-        findings.insert(0, _absent(driver, free, system))
+        findings.insert(0, _absent(driver, free, system, kernel_log))
     elif driver.loaded:
         findings += [_unbound(gpu, likely=works) for gpu in free if gpu.pci_driver is None]
     seen = [Seen("/sys/module/amdgpu", "the module is loaded")] if driver.loaded else []
@@ -71,7 +77,7 @@ def _bound(gpu: Gpu, driver: str | None) -> Seen:
     return Seen(f"/sys/bus/pci/devices/{gpu.pci or '*'}/driver", driver or "no driver is bound")
 
 
-def _absent(driver: Driver, gpus: list[Gpu], system: System | Gap) -> Finding:
+def _absent(driver: Driver, gpus: list[Gpu], system: System | Gap, log: KernelLog | Gap) -> Finding:
     host = advice.container(system)
     kernel = "unknown" if isinstance(system, Gap) or isinstance(system.kernel, Gap) else system.kernel
     seen = [Seen("/sys/module/amdgpu", "does not exist")]
@@ -92,6 +98,9 @@ def _absent(driver: Driver, gpus: list[Gpu], system: System | Gap) -> Finding:
         ]
     elif host is None and driver.dkms:
         cause = say('amdgpu comes from DKMS here: if `modprobe` says "Key was rejected by service", Secure Boot refuses its signature')
+    if not isinstance(log, Gap) and (unsigned := [Seen(log.source, line.text) for line in log.lines if _UNSIGNED.search(line.text)]):
+        seen += unsigned
+        cause = say("Secure Boot is on, and the kernel refuses a driver without a signature that it trusts")
     if host:
         text = say("load the driver on the host: a container cannot")
     elif packages:
@@ -168,21 +177,26 @@ def blacklisted(driver: Driver, system: System | Gap) -> Outcome:
     """A modprobe file or a kernel parameter forbids the amdgpu driver to load.
 
     ## What it looks at
+
     `blacklist amdgpu` and `install amdgpu /bin/false` lines in `/etc/modprobe.d`, `/lib/modprobe.d` and `/run/modprobe.d`, the kernel
     parameters `modprobe.blacklist=`, `module_blacklist=`, `nomodeset` and `amdgpu.modeset=0` in `/proc/cmdline`, and whether the driver
     is loaded all the same.
 
     ## Why it matters
+
     The GPU is in the machine, but nothing drives it, and no message says why. AMD itself tells installers of some server cards to set
     `modprobe.blacklist=amdgpu`, and guides to GPU passthrough do so too; both are easily forgotten.
 
     ## Fix
+
     Comment the line out (or take the parameter away), write the boot image anew and restart.
 
     ## Safe to ignore when
+
     The GPU is kept for a virtual machine, or the driver is loaded by hand later: then the line is there on purpose.
 
     ## Sources
+
     - ROCm/legacy-rocm-build#4426
     - ROCm/rocm-cli crates/rocm-core/src/diagnose.rs, check_5_amdgpu_blacklisted
     """

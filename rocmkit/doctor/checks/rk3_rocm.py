@@ -82,9 +82,7 @@ def _remove(system: System | Gap, rocm: Rocm) -> tuple[str, ...]:
 
 
 @check("RK302", "ld-library-path-mix", title="a variable leads torch to another ROCm than its own", severity="error")
-def ld_library_path_mix(
-    python: Python, env: dict[str, str], env_files: tuple[EnvLine, ...] | Gap, rocm: tuple[Rocm, ...] | Gap
-) -> Outcome:
+def ld_library_path_mix(python: Python, env: dict[str, str], env_files: tuple[EnvLine, ...] | Gap, rocm: tuple[Rocm, ...] | Gap) -> Outcome:
     """torch brings a ROCm of its own, and a variable leads it to libraries or kernel files of another one.
 
     ## What it looks at
@@ -141,10 +139,8 @@ def _lookup(python: Python) -> Literal["rpath", "runpath"] | None:
 def _mixed(line: EnvLine, torch: Torch, own: Seen, lookup: str | None, rocm: tuple[Rocm, ...], python: Python) -> Finding | None:
     led = [(path, version) for path in re.split(r"[:\s]+", line.value) if (version := _rocm_of(path, rocm)) is not None]
     other = next(((path, version) for path, version in led if not version or version != release(torch.rocm)), None)
-    if other is None:
-        if not led or line.name != "LD_LIBRARY_PATH" or lookup != "runpath":
-            return None
-        return None  # the same release: its libraries fit
+    if other is None:  # it leads to no ROCm, or to one of the same release, whose libraries fit
+        return None
     path, version = other
     sure = line.file == "environment" and bool(version) and (line.name in ("LD_PRELOAD", *_DATA[:2]) or lookup == "runpath")
     confidence: Confidence = "sure" if sure else "likely"
@@ -270,7 +266,12 @@ def _too_old(who: str, rocm: Rocm, lib: Library, how: Seen, confidence: Confiden
     variable = how.where.removeprefix("environment: ") if how.where.startswith("environment: ") else None
     return Finding(
         subject=who,
-        message=say("{who} gets the HSA runtime of ROCm {version} at {file}, which is too old for it", who=who, version=rocm.version or "?", file=lib.file),
+        message=say(
+            "{who} gets the HSA runtime of ROCm {version} at {file}, which is too old for it",
+            who=who,
+            version=rocm.version or "?",
+            file=lib.file,
+        ),
         confidence=confidence,
         seen=(how, Seen(lib.file, f"of ROCm {rocm.version}, before {_NEW_HSA}")),
         cause=say("hsa_amd_enable_logging came with ROCm {new}; every HSA runtime is called libhsa-runtime64.so.1.", new=_NEW_HSA),

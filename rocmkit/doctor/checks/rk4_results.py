@@ -1,0 +1,83 @@
+"""Wrong text without an error: what points to it before anything is run."""
+
+from __future__ import annotations
+
+from rocmkit.doctor.check import check
+from rocmkit.doctor.checks import _crashes
+from rocmkit.doctor.checks._crashes import better, reports, told_of
+from rocmkit.doctor.checks._stack import libraries, targets, torch_of
+from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, judge, say, skip
+from rocmkit.facts import Gap, Gpu, Python
+
+
+@check("RK415", "wrong-results", title="wrong numbers or lost text without an error", severity="error")
+def wrong_results(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str] | Gap) -> Outcome:
+    """The GPU is likely to compute wrong numbers, or to lose parts of the text, without any error.
+
+    ## What it looks at
+
+    Whether wrong results were reported of this torch on this GPU, and where CTranslate2 is built for HIP, which memory allocator it is
+    told to use by `CT2_CUDA_ALLOCATOR`.
+
+    ## Why it matters
+
+    A transcription that is empty, full of `!!!!` or differs from run to run looks like a bad model. CTranslate2's default allocator on
+    HIP (`hipMallocAsync`) was seen to lose a third to nearly all of the text, differently in each run.
+
+    ## Fix
+
+    Set `CT2_CUDA_ALLOCATOR=cub_caching` before CTranslate2 is imported. For torch take a wheel without such reports, and compare a
+    product on the GPU with the processor's, as under verify.
+
+    ## Safe to ignore when
+
+    Two runs over one recording give the same text, and it is right.
+
+    ## Sources
+
+    - pytorch/pytorch#103973
+    - OpenNMT/CTranslate2#2090
+    - ROCm/rocm-systems#10943
+    """
+    torch = torch_of(python)
+    kinds = targets(gpus, env)
+    findings, seen = [], []
+    for kind in kinds if torch and torch.hip else ():
+        assert torch is not None  # noqa: S101 - of the condition above
+        told = tuple(told_of(one, torch, kind) for one in reports(_crashes.NUMBERS, torch, kind))
+        if told:
+            note = say("Install a torch without such reports, and compare with the processor as under verify.")
+            findings.append(
+                Finding(
+                    subject=f"torch on {kind.gfx}",
+                    message=say("torch {torch} was reported to compute wrong numbers on {gfx}", torch=torch.version, gfx=kind.gfx),
+                    confidence="likely",
+                    seen=(torch.seen, *kind.seen, *told),
+                    cause=say("Broken kernels in the ROCm libraries of that time."),
+                    fix=better(python, torch, kind, _crashes.numbers_agree(python), note),
+                )
+            )
+    hip = next((lib for lib in libraries(python, "ctranslate2") if lib.gpu_api == "hip"), None)
+    if hip and not isinstance(env, Gap):
+        chosen = env.get("CT2_CUDA_ALLOCATOR")
+        here = Seen("environment", f"CT2_CUDA_ALLOCATOR={chosen}" if chosen else "CT2_CUDA_ALLOCATOR is not set")
+        if chosen == "cub_caching":
+            seen += [here, Seen(hip.file, "linked with HIP")]
+        else:
+            findings.append(
+                Finding(
+                    subject="ctranslate2",
+                    message=say("CTranslate2 on HIP with its default allocator was seen to lose text, differently in each run"),
+                    confidence="likely",
+                    seen=(here, Seen(hip.file, "linked with HIP"), Seen("OpenNMT/CTranslate2#2090", "reported on gfx1030 with ROCm 7.2")),
+                    cause=say("hipMallocAsync hands out memory that is still in use."),
+                    fix=Fix(
+                        text=say("Choose the other allocator before CTranslate2 is imported."),
+                        commands=("export CT2_CUDA_ALLOCATOR=cub_caching",),
+                        verify=("printenv CT2_CUDA_ALLOCATOR",),
+                    ),
+                )
+            )
+    if not findings and not seen:
+        return skip("only a comparison with the processor can tell: {command}", command=_crashes.numbers_agree(python)[0])
+    return judge(findings, *seen)

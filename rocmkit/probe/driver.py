@@ -1,0 +1,169 @@
+"""The amdgpu kernel driver: loaded or kept from loading, in-tree or dkms, and the files it needs."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from rocmkit import kb
+from rocmkit.facts import Blacklist, Driver, Gap, KernelPackage, gap
+from rocmkit.host.base import Host, absent, lines_with, whole
+from rocmkit.probe.gaps import field, names, text
+from rocmkit.probe.pci import devices
+from rocmkit.probe.system import kernel_parameters, kernel_release
+
+MODULE = "/sys/module/amdgpu"
+
+#: Parameters that bear on compute: retry mode (XNACK), scheduler, recovery, power features, memory limits.
+PARAMETERS = re.compile(
+    r"cwsr_enable|debug_largebar|gpu_recovery|gttsize|halt_if_hws_hang|hws_max_conc_proc|lockup_timeout|mes|mes_kiq|mtype_local"
+    r"|no_queue_eviction_on_vm_fault|no_system_mem_limit|noretry|num_kcq|pcie_p2p|ppfeaturemask|ras_enable|reset_method|runpm"
+    r"|sched_policy|send_sigterm|si_support|cik_support|use_xgmi_p2p|user_partt_mode|vis_vramlimit|vm_fragment_size|vramlimit"
+)
+
+#: Folders of modprobe configuration: a file hides those of the same name in later folders (modprobe.d(5)).
+MODPROBE_FOLDERS = ("/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d")
+
+#: Lines of modprobe configuration that keep amdgpu from loading (F05).
+BLACKLIST = r"^\s*(blacklist\s+amdgpu|install\s+amdgpu\s+(/usr)?/s?bin/(true|false))\b"
+
+FIRMWARE_FOLDERS = ("/lib/firmware/updates/amdgpu", "/lib/firmware/amdgpu", "/usr/lib/firmware/amdgpu")
+
+#: How firmware files of an architecture begin: code names up to RDNA 2, versions of the graphics core (GC) from then on.
+#: gfx803 is several chips with names of their own, and left out.
+FIRMWARE: dict[str, tuple[str, ...]] = {
+    "gfx900": ("vega10_",),
+    "gfx902": ("raven_", "raven2_", "picasso_"),
+    "gfx904": ("vega12_",),
+    "gfx906": ("vega20_",),
+    "gfx908": ("arcturus_",),
+    "gfx90a": ("aldebaran_",),
+    "gfx90c": ("renoir_", "green_sardine_"),
+    "gfx942": ("gc_9_4_3_", "gc_9_4_4_"),
+    "gfx950": ("gc_9_5_0_",),
+    "gfx1010": ("navi10_",),
+    "gfx1011": ("navi12_",),
+    "gfx1012": ("navi14_",),
+    "gfx1013": ("cyan_skillfish2_",),
+    "gfx1030": ("sienna_cichlid_",),
+    "gfx1031": ("navy_flounder_",),
+    "gfx1032": ("dimgrey_cavefish_",),
+    "gfx1033": ("vangogh_",),
+    "gfx1034": ("beige_goby_",),
+    "gfx1035": ("yellow_carp_",),
+    "gfx1036": ("gc_10_3_6_",),
+    "gfx1100": ("gc_11_0_0_",),
+    "gfx1101": ("gc_11_0_3_",),
+    "gfx1102": ("gc_11_0_2_",),
+    "gfx1103": ("gc_11_0_1_", "gc_11_0_4_"),
+    "gfx1150": ("gc_11_5_0_",),
+    "gfx1151": ("gc_11_5_1_",),
+    "gfx1152": ("gc_11_5_2_",),
+    "gfx1153": ("gc_11_5_3_",),
+    "gfx1200": ("gc_12_0_0_",),
+    "gfx1201": ("gc_12_0_1_",),
+}
+
+
+def driver(host: Host) -> Driver:
+    """Read /sys/module/amdgpu, /lib/modules, dkms, modprobe configuration and firmware. Raises nothing."""
+    loaded = field(_loaded, host)
+    version: str | None | Gap = None
+    kind: Literal["in-tree", "dkms"] | None | Gap = None
+    if isinstance(loaded, Gap):
+        version = kind = loaded
+    elif loaded:
+        version = field(_version, host)
+        kind = version if isinstance(version, Gap) else "dkms" if version else "in-tree"
+    words = field(kernel_parameters, host)
+    return Driver(
+        loaded=loaded,
+        kind=kind,
+        version=version,
+        modules=_modules(host),
+        dkms=_dkms(host),
+        blacklists=(*_configured(host), *(() if isinstance(words, Gap) else blacklisted(words))),
+        parameters=_parameters(host),
+        firmware=field(_firmware, host),
+    )
+
+
+def blacklisted(parameters: tuple[str, ...]) -> tuple[Blacklist, ...]:
+    """Kernel parameters that keep amdgpu from loading."""
+    found = []
+    for word in parameters:
+        name, _, value = word.partition("=")
+        listed = name in {"modprobe.blacklist", "module_blacklist", "rd.driver.blacklist"} and "amdgpu" in value.split(",")
+        if listed or word in {"nomodeset", "amdgpu.modeset=0"}:
+            found.append(Blacklist("/proc/cmdline", word))
+    return tuple(found)
+
+
+def _loaded(host: Host) -> bool:
+    if host.exists(MODULE):
+        return True
+    if not host.exists("/sys/module"):
+        raise absent("/sys/module")
+    return False
+
+
+def _version(host: Host) -> str | None:
+    """Only dkms builds have the file; the in-tree driver's version is the kernel's (evidence.md 1.4)."""
+    try:
+        return host.read_text(f"{MODULE}/version", whole) or None
+    except FileNotFoundError:
+        return None
+
+
+def _modules(host: Host) -> tuple[str, ...]:
+    release = field(kernel_release, host)
+    if isinstance(release, Gap):
+        return ()
+    root = f"/lib/modules/{release}"
+    folders = ("updates/dkms", "updates", "extra", "extra/amdgpu", "weak-updates", "kernel/drivers/gpu/drm/amd/amdgpu")
+    return tuple(
+        f"{root}/{folder}/{name}"
+        for folder in folders
+        for name in names(host, f"{root}/{folder}", re.compile(r"amdgpu\.ko(\.zst|\.xz|\.gz)?").fullmatch)
+    )
+
+
+def _dkms(host: Host) -> tuple[KernelPackage, ...]:
+    """dkms makes a folder per kernel when a build is done, and links named kernel-… to them; a source tree alone was built for none."""
+    root = "/var/lib/dkms/amdgpu"
+    versions: dict[str, tuple[str, ...]] = {}
+    for version in names(host, root, re.compile("[0-9]").match):
+        versions[version] = names(host, f"{root}/{version}", re.compile("[0-9]").match)
+    for name in names(host, "/usr/src", re.compile("amdgpu-[0-9]").match):
+        versions.setdefault(name.removeprefix("amdgpu-"), ())
+    return tuple(KernelPackage(version=version, kernels=kernels) for version, kernels in sorted(versions.items()))
+
+
+def _configured(host: Host) -> tuple[Blacklist, ...]:
+    places: dict[str, str] = {}
+    for folder in MODPROBE_FOLDERS:
+        for name in names(host, folder, lambda name: name.endswith(".conf")):
+            places.setdefault(name, f"{folder}/{name}")
+    found = []
+    for path in places.values():
+        found += [Blacklist(path, " ".join(line.split())) for line in text(host, path, lines_with(BLACKLIST)).splitlines()]
+    return tuple(found)
+
+
+def _parameters(host: Host) -> dict[str, str]:
+    folder = f"{MODULE}/parameters"
+    values = {name: field(host.read_text, f"{folder}/{name}") for name in names(host, folder, PARAMETERS.fullmatch)}
+    return {name: value for name, value in values.items() if not isinstance(value, Gap)}
+
+
+def _firmware(host: Host) -> tuple[str, ...] | Gap:
+    """Files for the chips on the PCI bus. A Gap where no chip's names are known: an empty list would read as "missing"."""
+    chips = {known.gfx or known.asic if (known := kb.pci(device.device_id)) else device.device_id for device in devices(host)}
+    prefixes = tuple(prefix for chip in chips for prefix in FIRMWARE.get(chip, ()))
+    if chips and not prefixes:
+        return gap("absent", f"firmware file names of {', '.join(sorted(chips))} are not known")
+    if not chips:
+        return ()
+    host.stat("/lib/firmware")  # raises where there is no firmware folder at all
+    found = {name for folder in FIRMWARE_FOLDERS for name in names(host, folder, lambda name: name.startswith(prefixes))}
+    return tuple(sorted(found))

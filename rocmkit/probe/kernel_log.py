@@ -1,0 +1,162 @@
+"""What the kernel said of the GPU since boot: dmesg, or the journal where dmesg is kept from this user."""
+
+from __future__ import annotations
+
+import re
+
+from rocmkit.facts import Gap, KernelLog, LogLine, gap
+from rocmkit.host.base import Host, Run
+from rocmkit.probe.gaps import field, from_run
+from rocmkit.probe.tools import find
+
+#: Kind of line to the expressions that find it (searched, ignoring case); the first kind that fits counts. F… are the failure
+#: modes of the catalogue that the line is a sign of.
+KINDS: dict[str, tuple[str, ...]] = {
+    # F10: a firmware file is missing or too old, often only inside the initramfs
+    "firmware-missing": (
+        r"direct firmware load for (amdgpu|radeon)/\S+ failed",
+        r"amdgpu.*fail(ed)? to (load|request|validate) (\S+ )?(firmware|ucode|microcode)",
+        r"\*ERROR\* failed to load \S+ firmware",
+    ),
+    # F11: the board's firmware left no room for the large window
+    "bar": (r"\bBAR \d+\b.*(no space|failed to assign|can't assign|not assigned|no compatible bridge window)",),
+    # F12: the driver takes the card for a virtual function
+    "mailbox-vf": (r"trn=\d+ ACK should not assert", r"xgpu_\w+_mailbox"),
+    # F04, F11: the driver gave the card up
+    "probe-failed": (
+        r"amdgpu.*probe (of|with driver) .*failed with error -?\d+",
+        r"fatal error during gpu init",
+        r"amdgpu.*(hw|sw)_init of ip block .* failed",
+        r"amdgpu_device_ip_init failed",
+    ),
+    # F13: the slot's path to the processor has no AtomicOps
+    "atomics": (r"pci rejects atomics", r"pcie atomic ops (is|are) not supported"),
+    # F03: the driver runs the card, but KFD (compute) does not know the chip
+    "kfd-unsupported": (r"kfd.*(not supported in kfd|skipped device|kgd2kfd_probe failed)",),
+    # the good news: compute found the card
+    "kfd-added": (r"kfd kfd:.*added device [0-9a-f]{4}:[0-9a-f]{4}",),
+    # F16: memory or fabric faults that the card itself reports; a count of 0 is none
+    "ras": (
+        r"ERREVENT_ATHUB",
+        r"amdgpu.*(uncorrectable hardware error\b|[1-9]\d* (un)?correctable (hardware )?errors?|ras.*(poison|bad page))",
+        r"accelerator check architecture",
+    ),
+    # F17, F18: a kernel read or wrote where nothing is mapped
+    "page-fault": (r"\[(gfx|mm)hub\d*\].*page fault", r"amdgpu.*page fault", r"VM_L2_PROTECTION_FAULT_STATUS:0x"),
+    # F15: a queue did not end in time
+    "ring-timeout": (
+        r"ring \S+ timeout",
+        r"amdgpu_job_timedout",
+        r"qcm fence wait loop timeout",
+        r"MES(\(\d+\))? failed to respond",
+        r"(cp|hiq) .*preemption.*(time|fail)",
+    ),
+    # F15, F18: the shader cores ran into something they cannot do
+    "hw-exception": (
+        r"hw exception",
+        r"hws hang",
+        r"sq_intr.*err",
+        r"amdgpu.*(illegal (register access|opcode|instruction)|gpu hang)",
+    ),
+    # F15: and what came of it
+    "gpu-reset": (r"(amdgpu|\[drm\]).*(gpu reset\b|(mode[12]|baco) reset)",),
+    # F06: secure boot or lockdown against a dkms module
+    "module-signature": (
+        r"\bamd\w*: (module verification failed|loading of unsigned|disagrees about)",
+        r"loading of unsigned module is rejected",
+        r"lockdown:.*unsigned module",
+    ),
+    # F30 to F32: a process died inside a GPU library, which the kernel names, or inside Python
+    "segfault": (
+        r"(segfault|general protection|trap|invalid opcode).* in lib"
+        r"(hsa-runtime64|amdhip64|rocblas|hipblaslt|MIOpen|amd_comgr|torch|ctranslate2|onnxruntime)",
+        r"\bpython[\d.]*\[\d+\]:? (segfault|general protection|trap)",
+    ),
+    # F62: main memory ran out, which on an APU is the GPU's too
+    "oom": (r"out of memory: killed process", r"amdgpu.*not enough memory for command submission"),
+}
+
+#: A line is looked at closely only if it has one of these: trying every expression on 20 000 lines takes a second and more.
+_WORDS = (
+    *(b"amd", b"kfd", b"bar ", b"atomic", b"segfault", b"protection", b"trap", b"opcode", b"out of memory", b"unsigned module"),
+    *(b"accelerator", b"ack should", b"xgpu_", b"fatal error", b"firmware", b"timeout", b"hw exception", b"hws hang", b"hub"),
+    *(b"sq_intr", b"preemption", b"failed to respond"),
+)
+_PATTERNS = {kind: re.compile("|".join(found).encode(), re.IGNORECASE) for kind, found in KINDS.items()}
+#: So many lines of each kind are kept from the beginning, and so many from the end: the first tell the cause, the last how it stands.
+_EACH = 20
+#: What the programs say of themselves, on either stream.
+_OWN_WORDS = re.compile(
+    rb"^dmesg: |^-- no entries|no journal files|^hint: you are currently not seeing|insufficient permissions", re.IGNORECASE
+)
+#: "Oct 12 00:18:40 HOST kernel: " of syslog files names the machine.
+_SYSLOG = re.compile(rb"^\w{3} [ \d]\d [\d:]{8} \S+ kernel: ")
+
+JOURNAL = ("-k", "-b", "-o", "cat", "--no-pager", "-n", "20000")
+
+
+def kind_of(line: bytes) -> str | None:
+    """Which of KINDS a line of the kernel log is; None: none."""
+    lowered = line.lower()
+    if not any(word in lowered for word in _WORDS):
+        return None
+    return next((kind for kind, pattern in _PATTERNS.items() if pattern.search(line)), None)
+
+
+def keep(data: bytes) -> bytes:
+    """Only lines of KINDS, at most 40 of each kind, and the programs' own complaints."""
+    kinds: dict[str, list[int]] = {}
+    lines = [_SYSLOG.sub(b"", line)[:1000] for line in data.split(b"\n")]
+    chosen: set[int] = set()
+    for index, line in enumerate(lines):
+        if (kind := kind_of(line)) is not None:
+            kinds.setdefault(kind, []).append(index)
+        elif _OWN_WORDS.search(line):
+            chosen.add(index)
+    for found in kinds.values():
+        chosen.update(found[:_EACH] + found[-_EACH:])
+    return b"\n".join(lines[index] for index in sorted(chosen))
+
+
+def parse(kept: bytes) -> tuple[LogLine, ...]:
+    """The lines of KINDS in what `keep` kept."""
+    found = ((kind_of(line), line.decode("utf-8", "replace").strip()) for line in kept.split(b"\n"))
+    return tuple(LogLine(kind=kind, text=line) for kind, line in found if kind)
+
+
+def kernel_log(host: Host) -> KernelLog | Gap:
+    """dmesg's lines of KINDS, or journalctl's where dmesg gives none to this user. Raises nothing.
+
+    dmesg runs without any flag: off a terminal neither util-linux's nor busybox's colours, and older ones know no flag for it.
+    One after the other, with limits that together fit into collect's deadline: dmesg answers at once or not at all.
+    """
+    first = field(_ask, host, "dmesg", (), timeout_s=1.5)
+    if isinstance(first, KernelLog) or first.reason == "not-executed":
+        return first
+    second = field(_ask, host, "journalctl", JOURNAL, timeout_s=2.5)
+    if isinstance(second, KernelLog):
+        return second
+    if "denied" in {first.reason, second.reason}:
+        return gap("denied", f"{first.detail}; {second.detail}. Run as root, or join the group adm or systemd-journal.")
+    return second if first.reason == "absent" else first
+
+
+def _ask(host: Host, program: str, flags: tuple[str, ...], *, timeout_s: float) -> KernelLog | Gap:
+    """One program's answer. Raises OSError, NotAsked."""
+    path = find(host, program)
+    if path is None:
+        return gap("absent" if host.executes else "not-executed", f"{program} was not found")
+    run = host.run((path, *flags), keep, timeout_s=timeout_s)
+    return from_run(run, program) or _refusal(program, run) or KernelLog(source=program, lines=parse(run.stdout))
+
+
+def _refusal(program: str, run: Run) -> Gap | None:
+    """The Gap where the program ran and was not given the log: journalctl then ends well, with a hint and nothing else."""
+    own = [line for line in (run.stdout + b"\n" + run.stderr).split(b"\n") if _OWN_WORDS.search(line)]
+    said = own[0].decode("utf-8", "replace").strip() if own else f"exit status {run.exit}"
+    detail = f"{program}: {said.removeprefix(program + ': ')}"
+    if re.search(rb"not permitted|permission|not seeing", b"\n".join(own), re.IGNORECASE):
+        return gap("denied", detail)
+    if own and program == "journalctl":
+        return gap("absent", detail)
+    return gap("unparsable", detail) if run.exit != 0 and not run.truncated else None

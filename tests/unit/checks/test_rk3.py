@@ -1,0 +1,345 @@
+from __future__ import annotations
+
+import pytest
+
+from rocmkit.doctor.check import HEADINGS
+from rocmkit.doctor.examine import examine, verdict
+from rocmkit.facts import EnvLine, Library, Os, PackageKernels, gap
+from tests.support.facts import DRIVER, GPU, HEALTHY, PYTHON, ROCM, SITE, SYSTEM, changed, kernels, library, machine
+from tests.unit.checks.rk4_support import CHECKS, NEW_ARCHS, USER, codes, finding, found, gpu, run, with_packages, with_torch
+
+OLD = changed(ROCM, path="/opt/rocm-5.7.1", version="5.7.1", default=False)
+
+
+def lib(name: str, file: str, soname: str | None = None) -> Library:
+    return Library(name=name, soname=soname, file=file)
+
+
+def test_the_healthy_machine_has_no_finding() -> None:
+    assert found(HEALTHY) == set()
+
+
+def test_the_users_machine() -> None:
+    assert found(USER) == {"RK305", "RK403", "RK406", "RK413", "RK418"}
+
+
+@pytest.mark.parametrize("code", sorted(CHECKS))
+def test_page(code: str) -> None:
+    page = CHECKS[code].page
+    assert [line.removeprefix("## ") for line in page.splitlines() if line.startswith("## ")] == list(HEADINGS)
+    assert page.splitlines()[0].endswith(".")
+    sources = page.partition("## Sources")[2]
+    assert sources.count("\n- ") >= 1
+    assert "/work" not in page
+    assert "public source text" not in page
+
+
+@pytest.mark.parametrize("code", sorted(CHECKS))
+def test_without_a_gpu_nothing_alarms(code: str) -> None:
+    assert run(code, changed(USER, gpus=())).outcome == "skipped"
+
+
+@pytest.mark.parametrize("code", sorted(CHECKS))
+def test_gaps_are_skipped(code: str) -> None:
+    nothing = {name: gap("timeout", "no answer") for name in ("system", "driver", "rocm", "python", "env", "env_files", "kernel_log")}
+    assert run(code, changed(USER, **nothing)).outcome == "skipped"
+    assert run(code, changed(USER, gpus=gap("denied", "sysfs"))).outcome == "skipped"
+
+
+# RK301
+
+
+def test_multiple_rocm() -> None:
+    one = finding("RK301", machine(rocm=(ROCM, OLD)))
+    assert (one.subject, one.confidence) == ("/opt/rocm-6.3.4, /opt/rocm-5.7.1", "sure")
+    assert one.fix and one.fix.commands == ("sudo apt-get purge 'rocm-core5.7.1*'",)
+    assert one.fix.root and one.fix.caution
+
+
+def test_one_rocm_and_those_of_wheels_are_fine() -> None:
+    wheel = changed(ROCM, path=f"{SITE}/_rocm_sdk_core", version="7.10", kind="wheel", default=False)
+    assert run("RK301", machine(rocm=(ROCM, wheel))).outcome == "ok"
+    assert run("RK301", machine(rocm=(wheel,))).outcome == "skipped"
+    assert run("RK301", machine(rocm=())).outcome == "skipped"
+
+
+# RK302
+
+
+def env(**values: str) -> dict[str, str]:
+    return values
+
+
+def test_a_path_to_another_rocm_is_likely_with_rpath() -> None:
+    one = finding("RK302", machine(rocm=(OLD,), env=env(LD_LIBRARY_PATH="/usr/lib:/opt/rocm-5.7.1/lib")))
+    assert (one.subject, one.confidence) == ("LD_LIBRARY_PATH", "likely")
+    assert one.fix and one.fix.commands == ("unset LD_LIBRARY_PATH",)
+    assert any("DT_RPATH" in seen.what for seen in one.seen)
+    assert one.fix.verify[0].startswith("env -u LD_LIBRARY_PATH -u LD_PRELOAD ")
+
+
+def test_a_path_to_another_rocm_is_sure_with_runpath() -> None:
+    torch = library("torch", f"{SITE}/torch/lib/libtorch_hip.so", rpath_kind="runpath")
+    python = changed(PYTHON, libraries=(torch,))
+    assert finding("RK302", machine(rocm=(OLD,), python=python, env=env(LD_LIBRARY_PATH="/opt/rocm-5.7.1/lib/"))).confidence == "sure"
+
+
+def test_opt_rocm_is_the_default_one() -> None:
+    old = changed(OLD, default=True)
+    one = finding("RK302", machine(rocm=(old,), env=env(LD_LIBRARY_PATH="/opt/rocm/lib")))
+    assert one.message.values["version"] == "5.7"
+
+
+@pytest.mark.parametrize("name", ["LD_PRELOAD", "ROCBLAS_TENSILE_LIBPATH", "HIPBLASLT_TENSILE_LIBPATH"])
+def test_preloads_and_kernel_files_of_another_rocm_are_sure(name: str) -> None:
+    one = finding("RK302", machine(rocm=(OLD,), env={name: "/opt/rocm-5.7.1/lib/rocblas/library"}))
+    assert (one.subject, one.confidence) == (name, "sure")
+
+
+def test_a_folder_whose_release_is_not_known() -> None:
+    one = finding("RK302", machine(rocm=(), env=env(LD_LIBRARY_PATH="/srv/rocm/lib")))
+    assert one.confidence == "likely"
+
+
+def test_a_start_up_file() -> None:
+    line = EnvLine(file="~/.bashrc", name="LD_LIBRARY_PATH", value="/opt/rocm-5.7.1/lib:$LD_LIBRARY_PATH")
+    one = finding("RK302", machine(rocm=(OLD,), env_files=(line,)))
+    assert one.confidence == "likely"
+    assert one.fix and one.fix.relogin and not one.fix.root
+    assert "~/.bashrc" in one.fix.commands[0]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{}, {"LD_LIBRARY_PATH": "/usr/local/lib"}, {"LD_LIBRARY_PATH": "/opt/rocm-6.3.4/lib"}, {"LD_LIBRARY_PATH": f"{SITE}/torch/lib"}],
+)
+def test_paths_that_do_no_harm(values: dict[str, str]) -> None:
+    assert run("RK302", machine(env=values)).outcome == "ok"
+
+
+def test_a_torch_without_a_rocm_of_its_own() -> None:
+    python = with_torch("2.4.0a0+git1234", "6.3.42131", kernels=())
+    assert run("RK302", machine(rocm=(OLD,), python=python, env=env(LD_LIBRARY_PATH="/opt/rocm-5.7.1/lib"))).outcome == "skipped"
+
+
+# RK303
+
+
+HIP = lib("libamdhip64", "/opt/rocm-6.3.4/lib/libamdhip64.so.6", "libamdhip64.so.6")
+HSA = lib("libhsa-runtime64", "/opt/rocm-6.3.4/lib/libhsa-runtime64.so.1", "libhsa-runtime64.so.1")
+DISTRO = changed(
+    ROCM,
+    path="/usr",
+    version="5.2.3",
+    kind="distro",
+    default=False,
+    libraries=(lib("libhsa-runtime64", "/usr/lib/x86_64-linux-gnu/libhsa-runtime64.so.1", "libhsa-runtime64.so.1"),),
+)
+
+
+def test_an_hsa_runtime_of_the_distribution() -> None:
+    one = finding("RK303", machine(rocm=(changed(ROCM, libraries=(HIP,)), DISTRO)))
+    assert (one.subject, one.confidence) == ("/opt/rocm-6.3.4", "likely")
+
+
+def test_an_hsa_runtime_beside_its_hip_runtime() -> None:
+    assert run("RK303", machine(rocm=(changed(ROCM, libraries=(HIP, HSA)), DISTRO))).outcome == "ok"
+
+
+def test_an_older_hsa_runtime_preloaded() -> None:
+    facts = machine(rocm=(DISTRO,), env={"LD_PRELOAD": DISTRO.libraries[0].file})
+    one = finding("RK303", facts)
+    assert (one.subject, one.confidence) == ("torch 2.9.1+rocm6.3", "sure")
+    assert one.fix and one.fix.commands == ("unset LD_PRELOAD",)
+    assert codes(facts)["RK303"] == "skipped"  # RK302 tells the cause
+
+
+def test_rpath_keeps_an_older_hsa_runtime_out() -> None:
+    assert run("RK303", machine(rocm=(DISTRO,), env={"LD_LIBRARY_PATH": "/usr/lib/x86_64-linux-gnu"})).outcome == "ok"
+
+
+def test_older_rocm_does_not_call_it() -> None:
+    assert run("RK303", USER).outcome == "skipped"
+
+
+# RK304
+
+
+def test_a_driver_outside_the_window() -> None:
+    driver = changed(DRIVER, kind="dkms", version="6.2.4")
+    result = run("RK304", machine(driver=driver))
+    assert [(one.subject, one.confidence) for one in result.findings] == [("torch 2.9.1+rocm6.3", "sure"), ("/opt/rocm-6.3.4", "sure")]
+    assert result.severity == "warning"
+
+
+@pytest.mark.parametrize("version", ["6.7.0", "6.8.5", "6.10.5", "6.12.12"])
+def test_a_driver_inside_the_window(version: str) -> None:
+    assert run("RK304", machine(driver=changed(DRIVER, kind="dkms", version=version))).outcome == "ok"
+
+
+@pytest.mark.parametrize("version", [None, "9.9.9", "nonsense", gap("denied", "no")])
+def test_a_driver_without_a_known_release(version: object) -> None:
+    assert run("RK304", machine(driver=changed(DRIVER, version=version))).outcome == "skipped"
+
+
+# RK305
+
+
+def test_kernel_68_with_rocm_615_is_a_note() -> None:
+    one = finding("RK305", USER)
+    assert one.subject == "ROCm 6.1.5"
+    assert "preview" in str(one.message)
+    assert CHECKS["RK305"].severity == "note"
+    alone = [result for result in examine(USER, CHECKS.values()) if result.code in ("RK305", "RK306", "RK307")]
+    assert verdict(USER, alone) != "degraded"
+
+
+def test_kernel_68_with_rocm_634_is_listed() -> None:
+    assert run("RK305", HEALTHY).outcome == "ok"
+
+
+def test_other_kernels_and_systems() -> None:
+    assert "not 6.14" in str(finding("RK305", machine(system=changed(SYSTEM, kernel="6.14.0-24-generic"))).message)
+    arch = changed(SYSTEM, os=Os(id="arch", version=None, name="Arch Linux"))
+    assert "does not name Arch Linux" in str(finding("RK305", machine(system=arch)).message)
+    assert run("RK305", machine(system=changed(SYSTEM, container="docker"))).outcome == "skipped"
+    assert run("RK305", machine(rocm=(changed(ROCM, version="4.2"),))).outcome == "skipped"
+
+
+def test_without_rocm_on_the_system_that_of_torch_counts() -> None:
+    assert run("RK305", machine(rocm=())).outcome == "ok"
+
+
+# RK306
+
+
+def test_arch_not_compiled() -> None:
+    one = finding("RK306", machine(gpus=(gpu("gfx1201"),)))
+    assert (one.subject, one.confidence) == ("torch on gfx1201", "sure")
+    assert one.fix and one.fix.commands == (
+        "~/venv/bin/python -m pip uninstall -y torch torchaudio",
+        '~/venv/bin/python -m pip install "torch==2.13.*" "torchaudio==2.11.*" --index-url https://download.pytorch.org/whl/rocm7.2',
+    )
+
+
+def test_features_count() -> None:
+    python = with_torch("2.9.1+rocm6.3", "6.3.42131", archs=("gfx906:xnack+",))
+    assert run("RK306", machine(python=python)).outcome == "found"
+    python = with_torch("2.9.1+rocm6.3", "6.3.42131", archs=("gfx906:xnack-",))
+    assert run("RK306", machine(python=python)).outcome == "ok"
+
+
+def test_generic_code_fits() -> None:
+    python = with_torch("2.9.1+rocm6.3", "6.3.42131", archs=("gfx9-generic",))
+    assert run("RK306", machine(python=python)).outcome == "ok"
+
+
+def test_code_that_was_not_read_never_passes() -> None:
+    python = with_torch("2.9.1+rocm6.3", "6.3.42131", archs=None)
+    assert run("RK306", machine(python=python)).outcome == "skipped"
+    one = finding("RK306", machine(python=python, gpus=(gpu("gfx1151"),)))
+    assert one.confidence == "likely"
+    assert "table" in one.seen[0].where
+    own = with_torch("2.9.1", "6.3.42131", archs=None)
+    assert run("RK306", machine(python=own, gpus=(gpu("gfx1151"),))).outcome == "skipped"
+
+
+def test_an_override_makes_a_relative_of_it() -> None:
+    facts = machine(gpus=(gpu("gfx1031"),), python=with_torch("2.9.1+rocm6.3", "6.3.42131"))
+    assert run("RK306", facts).outcome == "found"
+    assert run("RK306", changed(facts, env={"HSA_OVERRIDE_GFX_VERSION": "10.3.0"})).outcome == "ok"
+    assert run("RK306", changed(facts, env={"HSA_OVERRIDE_GFX_VERSION_1": "10.3.0"})).outcome == "ok"
+    assert run("RK306", changed(facts, env={"HSA_OVERRIDE_GFX_VERSION": "gfx1030"})).outcome == "found"
+
+
+def test_an_override_that_spoils_it() -> None:
+    one = finding("RK306", machine(env={"HSA_OVERRIDE_GFX_VERSION": "8.0.3"}))
+    assert one.subject == "torch on gfx803"
+    assert one.fix and one.fix.commands == ("unset HSA_OVERRIDE_GFX_VERSION",)
+
+
+def test_without_the_environment_it_is_likely() -> None:
+    facts = machine(gpus=(gpu("gfx1031"),), env=gap("not-executed", "a sysroot"))
+    one = finding("RK306", facts)
+    assert one.confidence == "likely"
+    assert one.fix and "torch[device-gfx1031]" in one.fix.commands[0]
+
+
+def test_an_igpu_beside_a_dgpu_does_not_alarm() -> None:
+    igpu = gpu("gfx1036", pci="0000:0c:00.0", integrated=True)
+    assert run("RK306", machine(gpus=(GPU, igpu))).outcome == "ok"
+    assert run("RK306", machine(gpus=(igpu,))).outcome == "found"
+
+
+def test_each_kind_of_gpu_is_judged_once() -> None:
+    second = changed(GPU, pci="0000:04:00.0")
+    other = gpu("gfx1201", pci="0000:05:00.0")
+    one = finding("RK306", machine(gpus=(GPU, second, other, changed(other, pci="0000:06:00.0"))))
+    assert one.seen[1].where == "GPU 0000:05:00.0, 0000:06:00.0"
+    assert run("RK306", machine(gpus=(gpu(None),))).outcome == "skipped"
+
+
+# RK307
+
+
+def test_the_trap_of_gfx906() -> None:
+    held = {"gfx908": 150, "gfx90a": 150, "gfx1100": 90}
+    facts = machine(python=with_torch("2.10.0+rocm7.0", "7.0.51831", archs=NEW_ARCHS, rocblas=held))
+    one = finding("RK307", facts)
+    assert (one.subject, one.confidence) == ("torch on gfx906", "sure")
+    assert "SIGABRT" in str(one.message)
+    assert one.seen[0].where == f"{SITE}/torch/lib/rocblas/library"
+    assert one.fix and one.fix.commands == (
+        "~/venv/bin/python -m pip uninstall -y torch torchaudio",
+        '~/venv/bin/python -m pip install "torch==2.9.1" "torchaudio==2.9.1" --index-url https://download.pytorch.org/whl/rocm6.3',
+    )
+    assert codes(facts)["RK306"] == "ok"
+    assert verdict(facts, examine(facts, CHECKS.values())) == "blocked"
+
+
+@pytest.mark.parametrize("rocm", ["6.4", "7.0", "7.1", "7.2"])
+def test_the_table_tells_what_could_not_be_listed(rocm: str) -> None:
+    torch = {"6.4": "2.9.1", "7.0": "2.10.0", "7.1": "2.11.0", "7.2": "2.13.0"}[rocm]
+    python = with_torch(f"{torch}+rocm{rocm}", f"{rocm}.51831", archs=NEW_ARCHS, rocblas="unread")
+    one = finding("RK307", machine(python=python))
+    assert one.confidence == "likely"
+    assert "table" in one.seen[0].where
+    assert run("RK307", machine(python=python, gpus=(gpu("gfx1100"),))).outcome == "skipped"
+
+
+def test_kernels_that_were_not_listed_never_pass() -> None:
+    assert run("RK307", machine(python=with_torch("2.9.1+rocm6.3", "6.3.42131", rocblas="unread"))).outcome == "skipped"
+    assert run("RK307", machine(python=changed(PYTHON, kernels=()))).outcome == "skipped"
+
+
+def test_an_empty_folder_and_one_that_was_not_read_whole() -> None:
+    assert finding("RK307", machine(python=with_torch("2.9.1+rocm6.3", "6.3.42131", rocblas={}))).confidence == "sure"
+    part = changed(kernels("rocblas", "/x", gfx908=3), unreadable=("too many files",))
+    python = changed(PYTHON, kernels=(PackageKernels(package="torch", kernels=part),))
+    assert finding("RK307", machine(python=python)).confidence == "likely"
+
+
+def test_features_of_kernel_files() -> None:
+    assert run("RK307", machine(python=with_torch("2.9.1+rocm6.3", "6.3.42131", rocblas={"gfx906:xnack-": 9}))).outcome == "ok"
+
+
+def test_the_systems_rocblas_counts_only_where_it_is_used() -> None:
+    rocm = changed(
+        ROCM, path="/opt/rocm-6.4.1", version="6.4.1", kernels=(kernels("rocblas", "/opt/rocm-6.4.1/lib/rocblas/library", gfx908=9),)
+    )
+    assert run("RK307", machine(rocm=(rocm,))).outcome == "ok"
+    ct2 = library("ctranslate2", f"{SITE}/ctranslate2.libs/libctranslate2.so.4", gfx=("gfx906",))
+    one = finding("RK307", machine(rocm=(rocm,), python=with_packages({"ctranslate2": "4.8.1"}, ct2)))
+    assert one.subject == "/opt/rocm-6.4.1/lib/rocblas/library on gfx906"
+
+
+def test_a_torch_built_on_the_systems_rocm() -> None:
+    python = with_torch("2.4.0a0+git1234", "6.3.42131", kernels=())
+    assert run("RK307", machine(python=python)).outcome == "ok"
+    assert run("RK307", machine(python=python, gpus=(gpu("gfx1100"),))).outcome == "found"
+    assert run("RK307", machine(python=python, rocm=gap("denied", "/opt"))).outcome == "skipped"
+
+
+def test_no_user_of_rocblas() -> None:
+    python = changed(PYTHON, packages={}, torch=None, libraries=(), kernels=())
+    assert run("RK307", machine(python=python)).outcome == "skipped"
