@@ -1,6 +1,6 @@
 """How fast `rocmkit doctor` is, and what it survives, beside others: one run measures all.
 
-python benchmarks/doctor.py [--runs N] [--torch auto|yes|no] [--work FOLDER] [--write]
+python benchmarks/doctor.py [--runs N] [--torch auto|yes|no] [--sys FOLDER] [--work FOLDER] [--write]
 
 Needs the package registry, for the environments that it makes; what is measured gets no network. See README.md.
 """
@@ -21,48 +21,13 @@ from typing import Any
 
 import child
 import table
-from scratch import FAKE_TORCH, HANGS, SEGFAULTS, Scratch, forget_bytecode, site_packages, version
+from cases import GROUPS, RIVALS, Case, Cases
+from scratch import Scratch, forget_bytecode, version
 
 HERE = Path(__file__).resolve().parent
 COLD_RUNS = 3
 SLOW_S, SLOW_RUNS = 2.0, 3  # what takes longer than this is run three times
-LIMIT_S, TORTURE_LIMIT_S = 90.0, 30.0
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-RIVALS = {
-    "rocm-bootstrap": ("rocm-bootstrap-detect",),
-    "gpu-doctor": ("gpu-doctor", "--check"),
-    "env-doctor": ("env-doctor", "check"),
-}
-COLLECT = ("python", "-m", "torch.utils.collect_env")
-GROUPS = {
-    "start": "Start",
-    "no torch": "No torch installed",
-    "torch": "torch installed (a CPU build)",
-    "tools hang": "Every tool on PATH hangs",
-    "torch crashes": "torch crashes on import (SIGSEGV)",
-    "torch hangs": "torch hangs on import",
-}
-
-
-@dataclass(frozen=True)
-class Case:
-    """One command line in one situation."""
-
-    group: str
-    tool: str
-    argv: tuple[str, ...]
-    venv: Path
-    shown: str
-    judged: Path | None = None  # an environment besides its own whose bytecode the cold run must not find
-    env: dict[str, str] = field(default_factory=dict)
-    path_first: Path | None = None
-    budget_s: float | None = None
-    torture: bool = False
-    torch: bool = False
-
-    @property
-    def limit_s(self) -> float:
-        return TORTURE_LIMIT_S if self.torture else LIMIT_S
 
 
 @dataclass
@@ -75,92 +40,52 @@ class Measured:
     runs: int = 0
     warm: list[child.Ran] = field(default_factory=list)
 
+    def row(self) -> table.Row:
+        case, warm = self.case, self.warm
+        return table.Row(
+            group=case.group,
+            tool=case.tool,
+            command=case.command,
+            exits=list(dict.fromkeys(ran.exit for ran in warm)),
+            cold_s=self.cold_s,
+            warm_s=[ran.wall_s for ran in warm],
+            cpu_s=[ran.cpu_s for ran in warm],
+            limit_s=case.limit_s,
+            survived=all(ran.survived for ran in warm),
+            sought=case.tells,
+            told=all(case.tells in ran.output for ran in warm) if case.tells else None,
+            tools_called=self.calls,
+            left_running=max(ran.left_behind for ran in warm),
+            budget_s=case.budget_s,
+        )
+
 
 class Bench:
-    """The cases, the environments they run in, and what has been measured so far."""
+    """Installs everything, then runs cases."""
 
     def __init__(self, scratch: Scratch, torch: str) -> None:
         self.scratch = scratch
         self.notes: list[str] = []
         tell("building the wheel and installing rocmkit")
-        self.rocmkit = scratch.rocmkit()
-        self.versions = {"rocmkit": version(self.rocmkit, "rocmkit")}
-        self.venvs: dict[str, Path] = {}
+        rocmkit = scratch.rocmkit()
+        self.versions = {"rocmkit": version(rocmkit, "rocmkit")}
+        rivals = {}
         for name in RIVALS:
             tell(f"installing {name}")
-            self.venvs[name] = scratch.venv(name, name)
-            self.versions[name] = version(self.venvs[name], name)
-        self.torch = self._torch(torch)
-        self.segfaults = scratch.fake_torch("torch-segfaults", SEGFAULTS)
-        self.hangs = scratch.fake_torch("torch-hangs", HANGS)
+            rivals[name] = scratch.venv(name, name)
+            self.versions[name] = version(rivals[name], name)
+        self.cases = Cases(scratch, rocmkit, rivals, self._torch(torch))
 
-    def _torch(self, wanted: str) -> Path | None:
+    def _torch(self, wanted: str) -> tuple[Path, str] | None:
         build = "" if wanted == "no" else self.scratch.torch_build()
         if not build or (wanted == "auto" and not build.endswith("+cpu")):
-            why = (
-                "not asked for"
-                if wanted == "no"
-                else f"the registry offers this Python {build or 'no'} build, and `--torch yes` was not given"
-            )
+            why = "not asked for" if wanted == "no" else "no CPU build of it is offered to this Python here"
             self.notes.append(f"Not measured: anything with a real torch ({why}).")
             return None
         tell(f"installing torch {build}")
         found = self.scratch.venv("torch", f"torch=={build}")
         self.versions["torch"] = version(found, "torch")
-        return found
-
-    def cases(self) -> list[Case]:
-        return [*self._start(), *self._plain(), *self._hung_tools(), *self._bad_torch()]
-
-    def _doctor(self, group: str, *options: str, shown: str = "", **more: Any) -> Case:
-        argv = ("rocmkit", "doctor", *options)
-        return Case(group, "rocmkit", argv, self.rocmkit, shown or " ".join(argv), **more)
-
-    def _rivals(self, group: str, **more: Any) -> list[Case]:
-        return [Case(group, name, argv, self.venvs[name], " ".join(argv), **more) for name, argv in RIVALS.items()]
-
-    def _start(self) -> list[Case]:
-        ours = [
-            Case("start", "rocmkit", ("rocmkit", option), self.rocmkit, f"rocmkit {option}", budget_s=0.15)
-            for option in ("--help", "--version")
-        ]
-        theirs = [Case("start", name, (argv[0], "--help"), self.venvs[name], f"{argv[0]} --help") for name, argv in RIVALS.items()]
-        bare = Case("start", "python", ("python", "-c", "pass"), self.rocmkit, "python -c pass")
-        return [*ours, *theirs, bare]
-
-    def _plain(self) -> list[Case]:
-        cases = [self._doctor("no torch", *options, budget_s=0.4) for options in ((), ("--json",))]
-        cases += self._rivals("no torch")
-        if self.torch:
-            cases.append(
-                self._doctor("torch", "--python", str(self.torch), shown="rocmkit doctor --python ENV", judged=self.torch, torch=True)
-            )
-            python_path = {"PYTHONPATH": str(site_packages(self.torch))}
-            cases += self._rivals("torch", judged=self.torch, env=python_path, torch=True)
-            cases.append(Case("torch", "collect_env", COLLECT, self.torch, " ".join(COLLECT), torch=True))
-        return cases
-
-    def _hung_tools(self) -> list[Case]:
-        more: dict[str, Any] = {"path_first": self.scratch.hung_tools(), "torture": True}
-        cases = [self._doctor("tools hang", *options, budget_s=6.0, **more) for options in ((), ("--json",))]
-        python = str(self.scratch.hung_python())
-        cases.append(self._doctor("tools hang", "--python", python, shown="rocmkit doctor --python (hangs too)", budget_s=6.0, **more))
-        cases += self._rivals("tools hang", **more)
-        if self.torch:
-            cases.append(Case("tools hang", "collect_env", COLLECT, self.torch, " ".join(COLLECT), **more))
-        return cases
-
-    def _bad_torch(self) -> list[Case]:
-        cases = []
-        for group, venv in (("torch crashes", self.segfaults), ("torch hangs", self.hangs)):
-            more: dict[str, Any] = {"env": {"PYTHONPATH": str(site_packages(venv))}, "torture": True, "torch": True}
-            cases.append(self._doctor(group, "--python", str(venv), shown="rocmkit doctor --python ENV", budget_s=6.0, **more))
-            cases.append(
-                self._doctor(group, "--json", "--python", str(venv), shown="rocmkit doctor --json --python ENV", budget_s=6.0, **more)
-            )
-            cases += self._rivals(group, **more)
-            cases.append(Case(group, "collect_env", COLLECT, venv, " ".join(COLLECT), torture=True, torch=True))
-        return cases
+        return found, self.versions["torch"]
 
     def once(self, case: Case) -> child.Ran:
         """Run the command as from a shell in which its environment is activated."""
@@ -175,23 +100,21 @@ class Bench:
             "TERM": "dumb",
             **case.env,
         }
-        argv = [str(case.venv / "bin" / case.argv[0]), *case.argv[1:]]
-        return child.run(argv, env, self.scratch.empty, case.limit_s)
+        return child.run([str(case.venv / "bin" / case.argv[0]), *case.argv[1:]], env, self.scratch.empty, case.limit_s)
 
     def cold(self, case: Case) -> list[float]:
         times = []
         for _ in range(COLD_RUNS):
-            forget_bytecode(case.venv)
-            if case.judged:
-                forget_bytecode(case.judged)
+            for venv in filter(None, (case.venv, case.judged)):
+                forget_bytecode(venv)
             times.append(self.once(case).wall_s)
         return times
 
-    def measure(self, runs: int) -> list[table.Row]:
+    def measure(self, cases: list[Case], runs: int) -> list[table.Row]:
         """Cold runs of each, one uncounted, then the counted ones in turns, so that a busy moment falls on all alike."""
         measured = []
-        for case in self.cases():
-            tell(f"{case.group}: {case.shown}")
+        for case in cases:
+            tell(f"{case.group}: {case.command}")
             cold = [] if case.torture else self.cold(case)
             self.scratch.take_calls()
             first = self.once(case)
@@ -200,33 +123,33 @@ class Bench:
                 entry.warm.append(first)
                 entry.runs = 1
             else:
-                entry.runs = min(runs, SLOW_RUNS) if case.torture or first.wall_s > SLOW_S else runs
+                entry.runs = min(runs, SLOW_RUNS) if first.wall_s > SLOW_S else runs
             measured.append(entry)
         for turn in range(runs):
             tell(f"warm run {turn + 1} of {runs}")
             for entry in measured:
                 if len(entry.warm) < entry.runs:
                     entry.warm.append(self.once(entry.case))
-        return [self._row(entry) for entry in measured]
+        return [entry.row() for entry in measured]
 
-    def _row(self, entry: Measured) -> table.Row:
-        case, warm = entry.case, entry.warm
-        number = FAKE_TORCH if case.group in {"torch crashes", "torch hangs"} else self.versions.get("torch", "")
-        return table.Row(
-            group=case.group,
-            tool=case.tool,
-            command=case.shown,
-            exits=list(dict.fromkeys(ran.exit for ran in warm)),
-            cold_s=entry.cold_s,
-            warm_s=[ran.wall_s for ran in warm],
-            cpu_s=[ran.cpu_s for ran in warm],
-            limit_s=case.limit_s,
-            survived=all(ran.survived for ran in warm),
-            names_torch=all(number in ran.output for ran in warm) if case.torch else None,
-            tools_called=entry.calls,
-            left_behind=max(ran.left_behind for ran in warm),
-            budget_s=case.budget_s,
-        )
+    def measure_gpu(self, sys_folder: Path, runs: int) -> list[table.Row]:
+        """The same with another machine's /sys in place of this one's. Cannot be undone in this process: comes last."""
+        gfx = target(sys_folder)
+        if not child.lay_over(sys_folder, Path("/sys")):
+            self.notes.append("Not measured: a machine with an AMD GPU (no permission to lay another /sys over this one's).")
+            return []
+        return self.measure(self.cases.with_gpu(gfx), runs)
+
+
+def target(sys_folder: Path) -> str:
+    """The architecture of the first GPU in a copy of /sys, from what its kernel driver said."""
+    for properties in sorted(sys_folder.glob("class/kfd/kfd/topology/nodes/*/properties")):
+        for line in properties.read_text().splitlines():
+            name, _, number = line.partition(" ")
+            if name == "gfx_target_version" and int(number):
+                major, minor, stepping = int(number) // 10000, int(number) // 100 % 100, int(number) % 100
+                return f"gfx{major}{minor:x}{stepping:x}"
+    raise SystemExit(f"{sys_folder} holds no GPU that KFD knows")
 
 
 def tell(text: str) -> None:
@@ -251,9 +174,10 @@ def arguments() -> argparse.Namespace:
         "--torch",
         choices=("auto", "yes", "no"),
         default="auto",
-        help="measure with a real torch: auto does only where the registry offers a CPU build; yes may download gigabytes",
+        help="measure with a real torch: auto does where a CPU build is offered; yes may download gigabytes",
     )
-    parser.add_argument("--work", type=Path, help="keep the environments in this folder and use them again")
+    parser.add_argument("--sys", type=Path, metavar="FOLDER", help="a copy of the /sys of a machine with an AMD GPU; measure on it too")
+    parser.add_argument("--work", type=Path, metavar="FOLDER", help="keep the environments in this folder and use them again")
     parser.add_argument("--write", action="store_true", help="write results.json and the table in README.md")
     chosen = parser.parse_args()
     if chosen.runs < 9:
@@ -263,20 +187,21 @@ def arguments() -> argparse.Namespace:
 
 def measure(root: Path, chosen: argparse.Namespace) -> tuple[dict[str, Any], list[table.Row]]:
     bench = Bench(Scratch(root), chosen.torch)
-    cut = child.cut_network()
     machine: dict[str, Any] = {
         "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         "cores": len(os.sched_getaffinity(0)),
         "architecture": platform.machine(),
         "system": system(),
         "python": platform.python_version(),
-        "gpu": "a GPU that KFD knows" if Path("/dev/kfd").exists() else "no AMD GPU",
+        "gpu": "an AMD GPU" if Path("/dev/kfd").exists() else "no AMD GPU",
         "versions": bench.versions,
         "runs": chosen.runs,
-        "network_cut": cut,
+        "network_cut": child.cut_network(),
         "load_before": load(),
     }
-    rows = bench.measure(chosen.runs)
+    rows = bench.measure(bench.cases.here(), chosen.runs)
+    if chosen.sys:
+        rows += bench.measure_gpu(chosen.sys.resolve(), chosen.runs)
     return machine | {"load_after": load(), "notes": bench.notes}, rows
 
 

@@ -22,9 +22,10 @@ class Row:
     cpu_s: list[float]
     limit_s: float
     survived: bool
-    names_torch: bool | None = None
+    sought: str = ""
+    told: bool | None = None
     tools_called: list[str] = field(default_factory=list)
-    left_behind: int = 0
+    left_running: int = 0
     budget_s: float | None = None
 
     @property
@@ -91,18 +92,18 @@ def _machine(machine: dict[str, Any]) -> str:
 def _table(rows: list[Row]) -> str:
     """The first rocmkit row is what the others are compared with."""
     base = next((row for row in rows if row.tool == "rocmkit"), rows[0])
-    cold, torture = any(row.cold_s for row in rows), any(row.names_torch is not None for row in rows)
-    called = any(row.tools_called for row in rows)
+    cold, called = any(row.cold_s for row in rows), any(row.tools_called for row in rows)
+    sought = next((row.sought for row in rows if row.sought), "")
     head = ["command", *(["cold s"] if cold else []), "median s", "minimum s", "CPU s", f"x `{base.command}`", "exit", "survived"]
-    head += (["tells torch's version"] if torture else []) + (["hung tools called", "left running"] if called else [])
+    head += ([f"prints {sought}"] if sought else []) + (["hung tools called", "left running"] if called else [])
     lines = ["| " + " | ".join(head) + " |", "|---" + "|--:" * (len(head) - 1) + "|"]
     for row in rows:
         above = "> " if row.timed_out else ""
         cells = [f"`{row.command}`", *([f"{median(row.cold_s):.2f}" if row.cold_s else ""] if cold else [])]
         cells += [f"{above}{row.median_s:.3f}", f"{above}{min(row.warm_s):.3f}", f"{median(row.cpu_s):.3f}"]
         cells += [f"{above}{row.median_s / base.median_s:.1f}", _exits(row), "yes" if row.survived else "**no**"]
-        cells += [_yes(row.names_torch)] if torture else []
-        cells += [str(len(row.tools_called)), str(row.left_behind)] if called else []
+        cells += [_yes(row.told)] if sought else []
+        cells += [str(len(row.tools_called)), str(row.left_running)] if called else []
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

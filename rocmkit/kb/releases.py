@@ -6,7 +6,7 @@ import re
 from functools import cache
 from typing import Literal
 
-from rocmkit.kb._load import document, numbers, series, version, within
+from rocmkit.kb._load import document
 from rocmkit.kb.targets import base
 from rocmkit.kb.values import (
     CTranslate2Wheels,
@@ -23,6 +23,7 @@ from rocmkit.kb.values import (
     TorchBuild,
     TorchWheel,
 )
+from rocmkit.kb.versions import numbers, series, version, within
 from rocmkit.model import Model
 
 
@@ -38,6 +39,7 @@ class _Family(Model, kw_only=True):
 
 class _TorchRelease(Model, kw_only=True):
     torch: str
+    newest: str | None = None
     since: str
     stable: bool = True
     python: tuple[str, ...]
@@ -109,6 +111,7 @@ def torch_wheels() -> tuple[TorchWheel, ...]:
     return tuple(
         TorchWheel(
             torch=release.torch,
+            newest=release.newest,
             rocm=family.rocm,
             since=release.since,
             stable=release.stable,

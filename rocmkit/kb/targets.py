@@ -6,8 +6,9 @@ import re
 from functools import cache, lru_cache
 from typing import Literal
 
-from rocmkit.kb._load import ROOT, document, within
+from rocmkit.kb._load import ROOT, document
 from rocmkit.kb.values import Arch, Known, OverrideRow, PciName
+from rocmkit.kb.versions import within
 from rocmkit.model import Model
 
 _BASE = re.compile(r"gfx[0-9a-f]{3,5}")

@@ -115,6 +115,8 @@ class TorchWheel(Row, kw_only=True):
 
     torch: str
     """Release, `2.9`."""
+    newest: str | None = None
+    """Its newest patch, `2.9.1`, where that is known."""
     rocm: str
     """ROCm release in the family's name, `6.3`."""
     since: str

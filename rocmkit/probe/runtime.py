@@ -19,9 +19,12 @@ _MEMBER = re.compile(rb"^(\s*)\S+(?= is (?:not )?(?:a )?member of )")
 _HOME = re.compile(rb"/home/[^/\s:]+")
 #: Lines that open or head a good report, and say nothing of a failure.
 _HEADING = re.compile(
-    r"^(ROCk module (version \S+ )?is loaded|HSA System Attributes|HSA Agents|Agent \d+|ISA \d+|Pool \d+"
-    r"|\S+ is (a )?member of .*|(Runtime|System) .*:.*|[\w ().-]+ Info:|\*\*\* Done \*\*\*|Done)$"
+    r"^(ROCk module (version \S+ )?is loaded|HSA System Attributes|HSA Agents|Agent \d+|ISA \d+|Pool \d+|[\w ().-]+ Info:|\*\*\* Done.*"
+    r"|\S+ is (a )?member of .*"
+    r"|(Runtime|System|Sig\.|Machine|Mwaitx|XNACK|DMAbuf|VMM|Name|Marketing Name|Device Type)\b[^:]*:.*)$"
 )
+#: What an exit status of 0 hides in some releases.
+_FAILURE = re.compile(r"unable to open|not loaded|failed|failure|error|denied", re.IGNORECASE)
 
 
 def keep(data: bytes) -> bytes:
@@ -51,7 +54,7 @@ def parse(text: str) -> tuple[Agent, ...] | None:
 def complaint(text: str) -> str | None:
     """rocminfo's own words where it failed: what is left of its output without headings and attributes."""
     lines = [" ".join(line.split()) for line in text.splitlines()]
-    said = [line for line in lines if line and not _HEADING.match(line) and not re.match(r"^(Name|Marketing Name|Device Type):", line)]
+    said = [line for line in lines if line and not _HEADING.match(line)]
     return "\n".join(said[:12]) or None
 
 
@@ -64,14 +67,9 @@ def runtime(host: Host) -> Runtime | Gap:
     if (failed := from_run(run, "rocminfo")) is not None:
         return failed
     agents = parse(run.text)
-    words = complaint(run.text + "\n" + run.stderr.decode("utf-8", "replace"))
-    if agents and not run.exit:
+    if agents is not None and not run.exit:
         return Runtime(agents=agents, error=None)
-    if run.exit:
-        return Runtime(agents=agents or (), error=words or f"exit status {run.exit}, without a word")
-    if agents is None and not (words and _FAILURE.search(words)):
+    words = complaint(run.text + "\n" + run.stderr.decode("utf-8", "replace"))
+    if not run.exit and not (words and _FAILURE.search(words)):
         raise ValueError("rocminfo: neither agents nor a known failure in its output")
-    return Runtime(agents=agents or (), error=words)
-
-
-_FAILURE = re.compile(r"unable to open|not loaded|failed|failure|error|denied", re.IGNORECASE)
+    return Runtime(agents=agents or (), error=words or f"exit status {run.exit}, without a word")

@@ -7,7 +7,7 @@ from rocmkit.doctor import advice
 from rocmkit.doctor.checks._stack import Target, Torch, one_line, torch_fix
 from rocmkit.doctor.result import Fix, Seen, Text
 from rocmkit.facts import Python
-from rocmkit.kb._load import within
+from rocmkit.kb.versions import within
 from rocmkit.model import Model
 
 _CONV = (

@@ -8,12 +8,10 @@ from rocmkit import kb
 from rocmkit.doctor import advice
 from rocmkit.doctor.result import Confidence, Fix, Seen, Text, say
 from rocmkit.facts import Gap, Gpu, KernelLog, Python, PythonLibrary, TorchBuild
-from rocmkit.kb._load import series
 from rocmkit.kb.values import TorchWheel
+from rocmkit.kb.versions import series
 from rocmkit.model import Model
 
-#: Newest patch releases on pytorch.org, where they are known; for another series pip is asked for `2.8.*`.
-_NEWEST = {"2.7": "2.7.1", "2.9": "2.9.1"}
 _TORCH_FAMILY = ("torch", "torchvision", "torchaudio", "triton", "pytorch-triton", "pytorch-triton-rocm", "triton-rocm")
 
 
@@ -158,15 +156,14 @@ def crashes(log: KernelLog | Gap, names: str) -> tuple[Seen, ...]:
     return tuple(found)
 
 
-def newest(series_or_version: str) -> str:
-    """The newest patch of a series where it is known: 2.9.1 of 2.9."""
-    return _NEWEST.get(series_or_version, series_or_version)
+def newest(wheel: TorchWheel) -> str:
+    """The newest patch of a family where it is known: 2.9.1 of 2.9."""
+    return wheel.newest or wheel.torch
 
 
 def pin(package: str, version: str) -> str:
-    """A requirement for the newest patch of a series, quoted for the shell: "torch==2.9.1", or "torch==2.8.*"."""
-    exact = newest(version)
-    return f'"{package}=={exact if exact.count(".") > 1 else exact + ".*"}"'
+    """A requirement quoted for the shell: "torch==2.9.1"; for a series, its newest patch: "torch==2.8.*"."""
+    return f'"{package}=={version if version.count(".") > 1 else version + ".*"}"'
 
 
 def one_line(python: Python, code: str, *options: str) -> str:
@@ -189,7 +186,7 @@ def torch_fix(python: Python, gfx: str, *, verify: tuple[str, ...] = (), note: T
             text=note
             or say(
                 "Install torch {torch} for ROCm {rocm}, the newest wheel of pytorch.org that works on {gfx} with Python {python}.",
-                torch=newest(best.torch),
+                torch=newest(best),
                 rocm=best.rocm,
                 gfx=gfx,
                 python=advice.python_minor(python),
@@ -207,7 +204,7 @@ def torch_fix(python: Python, gfx: str, *, verify: tuple[str, ...] = (), note: T
                 gfx=gfx,
                 python=advice.python_minor(python),
                 other=other,
-                torch=newest(wheel.torch),
+                torch=newest(wheel),
                 rocm=wheel.rocm,
             ),
             commands=(f"python{other} -m venv ~/rocm-venv", f"~/rocm-venv/bin/python -m pip {_install(python, wheel)}"),
@@ -226,7 +223,8 @@ def torch_fix(python: Python, gfx: str, *, verify: tuple[str, ...] = (), note: T
 
 
 def _install(python: Python, wheel: TorchWheel) -> str:
-    wanted = [pin("torch", wheel.torch), pin("torchaudio", wheel.torchaudio)]
+    audio = newest(wheel) if wheel.torchaudio == wheel.torch else wheel.torchaudio
+    wanted = [pin("torch", newest(wheel)), pin("torchaudio", audio)]
     if "torchvision" in python.packages:
         wanted.append("torchvision")
     return f"install {' '.join(wanted)} --index-url {wheel.index_url}"

@@ -88,8 +88,7 @@ def _way(node: DeviceNode, access: Access, system: System | Gap) -> str:
 def _refusal(way: str, nodes: list[DeviceNode], access: Access) -> Finding:
     subject = ", ".join(node.path for node in nodes)
     gids = sorted({node.gid for node in nodes if node.gid is not None})
-    names = [_nodes.group_name(access, gid) for gid in gids]
-    groups = ",".join(name for name in names if name)
+    groups = ",".join(sorted(name for gid in gids if (name := _nodes.group_name(access, gid))))
     numbers = ", ".join(map(str, gids))
     verify = _nodes.opens(nodes)
     cause: Text | None = None

@@ -16,7 +16,7 @@ _DATA = ("ROCBLAS_TENSILE_LIBPATH", "HIPBLASLT_TENSILE_LIBPATH", "MIOPEN_SYSTEM_
 _NEW_HSA = "6.3"  # first ROCm whose libhsa-runtime64 defines hsa_amd_enable_logging
 
 
-@check("RK301", "multiple-rocm", title="several ROCm installations on one machine", severity="warning")
+@check("RK301", "multiple-rocm", title="Several ROCm installations on one machine", severity="warning")
 def multiple_rocm(rocm: tuple[Rocm, ...], system: System | Gap) -> Outcome:
     """More than one ROCm is installed outside Python environments, and programs may mix them.
 
@@ -81,7 +81,7 @@ def _remove(system: System | Gap, rocm: Rocm) -> tuple[str, ...]:
     return (f"sudo {tool} 'rocm-core{rocm.version}*'",)
 
 
-@check("RK302", "ld-library-path-mix", title="a variable leads torch to another ROCm than its own", severity="error")
+@check("RK302", "ld-library-path-mix", title="A variable leads torch to another ROCm than its own", severity="error")
 def ld_library_path_mix(python: Python, env: dict[str, str], env_files: tuple[EnvLine, ...] | Gap, rocm: tuple[Rocm, ...] | Gap) -> Outcome:
     """torch brings a ROCm of its own, and a variable leads it to libraries or kernel files of another one.
 
@@ -192,7 +192,7 @@ def _rocm_of(path: str, rocm: tuple[Rocm, ...]) -> str | None:
 @check(
     "RK303",
     "undef-hsa-enable-logging",
-    title="an HSA runtime too old for the HIP runtime",
+    title="An HSA runtime too old for the HIP runtime",
     severity="error",
     after=("ld-library-path-mix",),
 )
@@ -224,13 +224,15 @@ def undef_hsa_enable_logging(python: Python | Gap, rocm: tuple[Rocm, ...], env: 
     """
     stale = [(one, lib) for one in rocm if older(one.version or "", _NEW_HSA) for lib in one.libraries if lib.name == "libhsa-runtime64"]
     new = [one for one in rocm if one.kind != "wheel" and older(one.version or "", _NEW_HSA) is False and _library(one, "libamdhip64")]
-    users: list[tuple[str, str | None, str | None]] = []  # who, its own HSA runtime, how it is looked up
+    users: list[tuple[str, Seen | None, str | None]] = []  # who, its own HSA runtime, how it is looked up
     if not isinstance(python, Gap) and (torch := torch_of(python)) and torch.hip and older(torch.rocm or "", _NEW_HSA) is False:
         own = bundled(python, torch)
-        users.append((f"torch {torch.version}", own.where if own else None, _lookup(python)))
+        users.append(
+            (f"torch {torch.version}", Seen(own.where, "torch brings ROCm with it, the HSA runtime too") if own else None, _lookup(python))
+        )
     for one in new:
         hsa = _library(one, "libhsa-runtime64")
-        users.append((one.path, hsa.file if hsa else None, None))
+        users.append((one.path, Seen(hsa.file, f"ROCm {one.version}, beside its HIP runtime") if hsa else None, None))
     if not users:
         return skip("no HIP runtime of ROCm {new} or newer was seen here", new=_NEW_HSA)
     findings, seen = [], []
@@ -240,7 +242,7 @@ def undef_hsa_enable_logging(python: Python | Gap, rocm: tuple[Rocm, ...], env: 
             sure: Confidence = "sure" if reached[2] == "LD_PRELOAD" or lookup == "runpath" else "likely"
             findings.append(_too_old(who, reached[0], reached[1], Seen(f"environment: {reached[2]}", reached[1].file), sure))
         elif own_hsa:
-            seen.append(Seen(own_hsa, f"the HSA runtime of {who}"))
+            seen.append(own_hsa)
         else:
             distro = next(((one, lib) for one, lib in stale if one.kind == "distro"), None)
             if distro:

@@ -86,7 +86,7 @@ def rocm_wheel_vs_driver(driver: Driver, python: Python | Gap, rocm: tuple[Rocm,
     return judge(findings, *seen)
 
 
-@check("RK305", "kernel-rocm-support", title="kernel or distribution outside AMD's list for this ROCm", severity="note")
+@check("RK305", "kernel-rocm-support", title="Kernel or distribution outside AMD's list for this ROCm", severity="note")
 def kernel_rocm_support(system: System, rocm: tuple[Rocm, ...] | Gap, python: Python | Gap) -> Outcome:
     """AMD's list of tested systems for this ROCm does not name this distribution with this kernel.
 

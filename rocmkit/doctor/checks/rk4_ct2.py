@@ -8,7 +8,7 @@ from rocmkit.doctor.check import check
 from rocmkit.doctor.checks._stack import Target, fits, libraries, one_line, targets
 from rocmkit.doctor.result import Confidence, Finding, Fix, Outcome, Seen, judge, say, skip
 from rocmkit.facts import Gap, Gpu, Python, PythonLibrary, Rocm, System
-from rocmkit.kb._load import numbers, within
+from rocmkit.kb.versions import numbers, within
 
 _COUNT = "import ctranslate2; print(ctranslate2.__version__, ctranslate2.get_cuda_device_count())"
 
@@ -259,13 +259,14 @@ def ct2_execstack(python: Python, system: System) -> Outcome:
         return judge([], here)
     read = [(lib, lib.code) for lib in libraries(python, "ctranslate2") if not isinstance(lib.code, Gap)]
     asking = [lib for lib, code in read if code.executable_stack]
-    if not asking and read:
-        return judge([], here, *(Seen(lib.file, "asks for no executable stack") for lib, code in read if code.executable_stack is False))
-    if not asking and not within("<4.6", version):
+    silent = [lib for lib, code in read if code.executable_stack is None]
+    if read and not asking and not silent:
+        return judge([], here, *(Seen(lib.file, "asks for no executable stack") for lib, _ in read))
+    if not read and not within("<4.6", version):
         return skip("the libraries of CTranslate2 {version} could not be read", version=version)
-    seen = tuple(Seen(lib.file, "GNU_STACK is executable") for lib in asking) or (
-        Seen("metadata of ctranslate2", f"{version}, before 4.6"),
-    )
+    seen = tuple(Seen(lib.file, "GNU_STACK is executable") for lib in asking)
+    seen = seen or tuple(Seen(lib.file, "no GNU_STACK header: the default holds, which is executable") for lib in silent)
+    seen = seen or (Seen("metadata of ctranslate2", f"{version}, before 4.6"),)
     built_here = _api(python) == "hip" and bool(asking)
     commands = tuple(f"patchelf --clear-execstack {advice.quote(lib.file)}" for lib in asking)
     finding = Finding(

@@ -8,8 +8,8 @@ from rocmkit.doctor.check import check
 from rocmkit.doctor.checks._stack import libraries, one_line, release
 from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, judge, say, skip
 from rocmkit.facts import Gap, Python
-from rocmkit.kb._load import version as parsed
-from rocmkit.kb._load import within
+from rocmkit.kb.versions import version as parsed
+from rocmkit.kb.versions import within
 
 _IMPORT = "import numba, llvmlite, numpy; print(numba.__version__, llvmlite.__version__, numpy.__version__)"
 
@@ -73,7 +73,7 @@ def numba_numpy(python: Python) -> Outcome:
     return judge([finding])
 
 
-@check("RK410", "numba-llvmlite", title="llvmlite or Python outside what numba accepts", severity="error")
+@check("RK410", "numba-llvmlite", title="Llvmlite or Python outside what numba accepts", severity="error")
 def numba_llvmlite(python: Python) -> Outcome:
     """numba does not go with the installed llvmlite, or with this Python.
 
@@ -155,7 +155,7 @@ def numba_llvmlite(python: Python) -> Outcome:
     return judge(findings, *seen)
 
 
-@check("RK411", "llvm-clash", title="two LLVMs may meet in one process", severity="warning", after=("numba-llvmlite",))
+@check("RK411", "llvm-clash", title="Two LLVMs may meet in one process", severity="warning", after=("numba-llvmlite",))
 def llvm_clash(python: Python) -> Outcome:
     """llvmlite uses a shared LLVM, and ROCm brings one of its own: in one process they can get into each other's way.
 

@@ -8,7 +8,7 @@ from rocmkit.doctor.check import check
 from rocmkit.doctor.checks._stack import Target, canonical, fits, one_line, targets
 from rocmkit.doctor.result import Confidence, Finding, Fix, Outcome, Seen, Text, judge, say, skip
 from rocmkit.facts import Gap, Gpu, Python, PythonLibrary, Rocm
-from rocmkit.kb._load import within
+from rocmkit.kb.versions import within
 
 _FLAVOURS = (
     *("onnxruntime", "onnxruntime-gpu", "onnxruntime-rocm", "onnxruntime-migraphx", "onnxruntime-directml", "onnxruntime-openvino"),
@@ -156,7 +156,7 @@ def _finding(
     )
 
 
-@check("RK418", "sherpa-cpu-only", title="sherpa-onnx runs on the processor", severity="warning")
+@check("RK418", "sherpa-cpu-only", title="Sherpa-onnx runs on the processor", severity="warning")
 def sherpa_cpu_only(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
     """sherpa-onnx brings an ONNX Runtime without any provider for AMD GPUs, so ReazonSpeech k2 runs on the processor.
 

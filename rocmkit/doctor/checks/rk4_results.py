@@ -10,7 +10,7 @@ from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, judge, say, skip
 from rocmkit.facts import Gap, Gpu, Python
 
 
-@check("RK415", "wrong-results", title="wrong numbers or lost text without an error", severity="error")
+@check("RK415", "wrong-results", title="Wrong numbers or lost text without an error", severity="error")
 def wrong_results(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str] | Gap) -> Outcome:
     """The GPU is likely to compute wrong numbers, or to lose parts of the text, without any error.
 

@@ -33,7 +33,7 @@ def _nothing(torch: Torch, log: KernelLog | Gap) -> Outcome:
     return judge([], *seen, Seen(torch.seen.where, f"{torch.version}: no report of such a crash is known on this GPU"))
 
 
-@check("RK412", "segv-hsa-first-op", title="crash at the first operation on the GPU", severity="error", after=_WHEEL)
+@check("RK412", "segv-hsa-first-op", title="Crash at the first operation on the GPU", severity="error", after=_WHEEL)
 def segv_hsa_first_op(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str] | Gap, kernel_log: KernelLog | Gap) -> Outcome:
     """torch is likely to end in a segmentation fault at its very first operation, inside the HSA or HIP runtime.
 
@@ -92,7 +92,7 @@ def segv_hsa_first_op(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str]
     return judge(findings) if findings else _nothing(torch, kernel_log)
 
 
-@check("RK413", "segv-wheel-math", title="crash in convolutions or matrix products", severity="error", after=(*_WHEEL, "segv-hsa-first-op"))
+@check("RK413", "segv-wheel-math", title="Crash in convolutions or matrix products", severity="error", after=(*_WHEEL, "segv-hsa-first-op"))
 def segv_wheel_math(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str] | Gap, kernel_log: KernelLog | Gap) -> Outcome:
     """torch is likely to end in a segmentation fault inside MIOpen or rocBLAS, as soon as a speech model computes.
 
@@ -150,7 +150,7 @@ def segv_wheel_math(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str] |
                 "Install torch {new} for ROCm {rocm}, the newest wheel with rocBLAS files for {gfx}; until then "
                 "torch.backends.cudnn.enabled = False keeps MIOpen out. Run the commands under verify before and after, one by one: "
                 "the one that dies names the library (1 and not 2: MIOpen; 3 and not 4: rocBLAS).",
-                new=newest(best.torch),
+                new=newest(best),
                 rocm=best.rocm,
                 gfx=kind.gfx,
             )
@@ -175,7 +175,7 @@ def segv_wheel_math(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str] |
 @check(
     "RK414",
     "whisper-segv",
-    title="a speech program died in a native library",
+    title="A speech program died in a native library",
     severity="error",
     after=(*_WHEEL, "segv-hsa-first-op", "segv-wheel-math"),
 )

@@ -6,10 +6,10 @@ from rocmkit.doctor.check import check
 from rocmkit.doctor.checks._stack import one_line
 from rocmkit.doctor.result import Confidence, Finding, Fix, Outcome, Seen, judge, say, skip
 from rocmkit.facts import Gap, Python, PythonLibrary, System
-from rocmkit.kb._load import numbers
+from rocmkit.kb.versions import numbers
 
 
-@check("RK408", "glibcxx", title="a package asks for a newer C or C++ library", severity="error")
+@check("RK408", "glibcxx", title="A package asks for a newer C or C++ library", severity="error")
 def glibcxx(system: System, python: Python) -> Outcome:
     """A library of a package needs a newer libstdc++ or glibc than the environment has.
 

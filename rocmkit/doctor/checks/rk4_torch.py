@@ -21,7 +21,7 @@ _OTHERS = (
 )
 
 
-@check("RK401", "torch-not-rocm", title="torch is not a ROCm build", severity="error")
+@check("RK401", "torch-not-rocm", title="Torch is not a ROCm build", severity="error")
 def torch_not_rocm(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
     """The installed torch was built for CUDA or for the processor alone: it cannot use an AMD GPU.
 
@@ -78,7 +78,9 @@ def torch_not_rocm(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
             "No ROCm wheel that works on {gfx} is made for Python {python}, so pip took what there was.", gfx=gfx or "?", python=minor
         )
         if none
-        else say("Without an index of pytorch.org for ROCm, pip takes the CUDA build; on such an index's lack of a wheel, too."),
+        else say(
+            "pip takes the CUDA build unless it is given pytorch.org's index for ROCm; a later install of another package can bring it in."
+        ),
         fix=torch_fix(python, gfx) if gfx else None,
     )
     return judge([finding])
@@ -87,7 +89,7 @@ def torch_not_rocm(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
 @check(
     "RK402",
     "no-matching-wheel",
-    title="no working torch wheel for this Python",
+    title="No working torch wheel for this Python",
     severity="warning",
     after=("torch-not-rocm", "arch-not-compiled", "rocblas-no-tensile"),
 )
@@ -120,6 +122,8 @@ def no_matching_wheel(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
     torch = torch_of(python)
     if torch and torch.hip:
         return judge([], torch.seen)
+    if (torch and torch.hip is None) or (torch is None and isinstance(python.torch, Gap)):
+        return skip("what torch is here, if any, could not be read")
     kinds = targets(gpus, {})
     if not kinds:
         return skip("the architecture of the GPU is not known")
@@ -150,7 +154,7 @@ def no_matching_wheel(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
     return judge(findings, *seen) if findings or seen else skip("no wheel of pytorch.org works on this GPU, whatever the Python")
 
 
-@check("RK407", "torchaudio-mismatch", title="torchaudio does not go with torch", severity="error", after=("torch-not-rocm",))
+@check("RK407", "torchaudio-mismatch", title="Torchaudio does not go with torch", severity="error", after=("torch-not-rocm",))
 def torchaudio_mismatch(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
     """torchaudio was built for another torch than the one it is installed beside.
 
@@ -222,7 +226,7 @@ def torchaudio_mismatch(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
 @check(
     "RK416",
     "no-gpu-framework",
-    title="nothing in this environment can use the GPU",
+    title="Nothing in this environment can use the GPU",
     severity="warning",
     after=("torch-not-rocm", "no-matching-wheel"),
 )

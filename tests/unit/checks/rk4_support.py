@@ -66,7 +66,7 @@ def with_torch(version: str, hip: str | None, *, archs: tuple[str, ...] | None =
     files = {"gfx906": 120} if rocblas is None else rocblas
     held = UNREAD if files == "unread" else kernels("rocblas", f"{SITE}/torch/lib/rocblas/library", **files)
     hip_lib = library("torch", f"{SITE}/torch/lib/libtorch_hip.so", gfx=archs)
-    return changed(
+    python: Python = changed(
         PYTHON,
         packages=packages,
         torch=TorchBuild(version=version, hip=hip, cuda=None),
@@ -74,17 +74,20 @@ def with_torch(version: str, hip: str | None, *, archs: tuple[str, ...] | None =
         kernels=changes.pop("kernels", (PackageKernels(package="torch", kernels=held),)),
         **changes,
     )
+    return python
 
 
 def with_packages(packages: dict[str, str], *libraries: Any, **changes: Any) -> Python:
     """The healthy environment with more packages and libraries."""
-    return changed(PYTHON, packages={**PYTHON.packages, **packages}, libraries=(*PYTHON.libraries, *libraries), **changes)
+    python: Python = changed(PYTHON, packages={**PYTHON.packages, **packages}, libraries=(*PYTHON.libraries, *libraries), **changes)
+    return python
 
 
 def without_torch(packages: dict[str, str], *libraries: Any, **changes: Any) -> Python:
     """An environment without torch."""
     values = {"packages": packages, "torch": None, "libraries": libraries, "kernels": (), **changes}
-    return changed(PYTHON, **values)
+    python: Python = changed(PYTHON, **values)
+    return python
 
 
 CT2_CUDA = library(

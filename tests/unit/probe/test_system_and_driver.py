@@ -33,7 +33,6 @@ def test_a_plain_machine() -> None:
     assert (found.container, found.user_namespace, found.wsl, found.vm, found.iommu) == (None, False, False, None, False)
     assert found.kernel_parameters == ("amdgpu.noretry=0", "iommu=pt")
     assert found.os == os_release(BOX["/etc/os-release"])
-    assert isinstance(found.os, object)
 
 
 def test_nothing_at_all_is_gaps_and_no_claim() -> None:
@@ -155,7 +154,7 @@ def test_firmware_of_the_chips_present() -> None:
     assert driver(whole(BOX | files | card("66a1"))).firmware == ("vega20_mec.bin", "vega20_sdma.bin.zst")
     empty = driver(whole(BOX | {"/lib/firmware/regulatory.db": ""} | card("66a1")))
     assert empty.firmware == ()
-    for other in (BOX | card("66a1"), BOX | files | card("ffff"), BOX | files):
+    for other in (BOX | card("66a1"), BOX | files | card("ffff"), files):
         assert isinstance(driver(whole(other)).firmware, Gap)
 
 

@@ -19,7 +19,7 @@ MI50 = {"simd_count": 240, "simd_per_cu": 4, "gfx_target_version": 90006, "devic
 MI300X = {"simd_count": 1216, "simd_per_cu": 4, "gfx_target_version": 90402, "device_id": 0x74A1, "capability": 0}
 
 
-def node(number: int, gpu_id: int = 51887, *, banks: tuple[tuple[int, int], ...] = (), name: str = "", **values: int) -> dict[str, str]:
+def node(number: int, gpu_id: int = 51887, *, banks: Any = (), name: Any = "", **values: Any) -> dict[str, str]:
     folder = f"{NODES}/{number}"
     files = {
         f"{folder}/gpu_id": f"{gpu_id}\n",
@@ -140,7 +140,9 @@ def test_an_unsplit_card_has_no_partition_and_a_virtual_function_keeps_its_addre
 
 
 def test_a_card_without_kfd_is_listed_with_its_driver() -> None:
-    files = card("0000:06:00.0", resource="0x0 0x0 0x0\n" * 7) | card("0000:07:00.0", "1636") | card("0000:08:00.0", "2204", vendor="0x10de")
+    files = (
+        card("0000:06:00.0", resource="0x0 0x0 0x0\n" * 7) | card("0000:07:00.0", "1636") | card("0000:08:00.0", "2204", vendor="0x10de")
+    )
     files |= card("0000:09:00.1", "ab28", kind="0x040300")  # the sound function of a card
     kfd, gpus = see(files, links={f"{BUS}/0000:07:00.0/driver": "../../../../bus/pci/drivers/vfio-pci"})
     assert isinstance(kfd, Gap)
