@@ -150,7 +150,7 @@ class Gpu(Model, kw_only=True):
     integrated: bool | None
     pci_driver: str | None | Gap  # kernel driver bound to the device; None: none
     link: Link | None
-    bar0_bytes: int | None  # size of the largest memory window; 0: the firmware assigned none
+    bar0_bytes: int | None  # size of the window to video memory (BAR 0); 0: the firmware assigned none
     partition: Partition | None = None
 
 

@@ -108,7 +108,7 @@ def _loaded(host: Host) -> bool:
 
 
 def _version(host: Host) -> str | None:
-    """Only dkms builds have the file; the in-tree driver's version is the kernel's (evidence.md 1.4)."""
+    """Only dkms builds have the file; the in-tree driver's version is the kernel's."""
     try:
         return host.read_text(f"{MODULE}/version", whole) or None
     except FileNotFoundError:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import ParamSpec, TypeVar
 
 from rocmkit.facts import Gap, gap
-from rocmkit.host.base import Host, Keep, NotAsked, Run, Wanted, whole
+from rocmkit.host.base import Host, Keep, NotAsked, ProcessDied, Run, Wanted, whole
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -20,6 +20,8 @@ def from_error(error: BaseException) -> Gap:
     """The Gap for an exception that a question to a Host, or the parsing of its answer, ended with."""
     if isinstance(error, NotAsked):
         return gap("not-executed", str(error))
+    if isinstance(error, ProcessDied):
+        return gap("crashed", str(error))
     if isinstance(error, TimeoutError):
         return gap("timeout", _words(error))
     if isinstance(error, PermissionError):

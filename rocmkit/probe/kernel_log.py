@@ -17,6 +17,7 @@ KINDS: dict[str, tuple[str, ...]] = {
         r"direct firmware load for (amdgpu|radeon)/\S+ failed",
         r"amdgpu.*fail(ed)? to (load|request|validate) (\S+ )?(firmware|ucode|microcode)",
         r"\*ERROR\* failed to load \S+ firmware",
+        r"firmware: failed to load (amdgpu|radeon)/",
     ),
     # F11: the board's firmware left no room for the large window
     "bar": (r"\bBAR \d+\b.*(no space|failed to assign|can't assign|not assigned|no compatible bridge window)",),
@@ -137,7 +138,7 @@ def kernel_log(host: Host) -> KernelLog | Gap:
     if isinstance(second, KernelLog):
         return second
     if "denied" in {first.reason, second.reason}:
-        return gap("denied", f"{first.detail}; {second.detail}. Run as root, or join the group adm or systemd-journal.")
+        return gap("denied", f"{first.detail}; {second.detail.rstrip('.')}. Run as root, or join the group adm or systemd-journal.")
     return second if first.reason == "absent" else first
 
 

@@ -30,7 +30,7 @@ class Device(Model, kw_only=True):
     link: Link | None
     """Of the slot, not of the switch on the card."""
     bar0_bytes: int | None
-    """Size of the largest memory window; 0: none assigned."""
+    """Size of window 0, which is the video memory's; 0: none assigned."""
     vram_bytes: int | None
     """DRM's mem_info_vram_total."""
     render_node: str | None
@@ -81,7 +81,7 @@ def _device(host: Host, address: str, folder: str, device_id: int, render_node: 
         device_id=f"{device_id:04x}",
         driver=field(_driver, host, folder, on_drm=named is not None),
         link=_link(host, folder),
-        bar0_bytes=None if isinstance(resource, Gap) else largest_window(resource),
+        bar0_bytes=None if isinstance(resource, Gap) else first_window(resource),
         vram_bytes=decimal(text(host, f"{folder}/mem_info_vram_total")) or None,
         render_node=named,
     )
@@ -115,19 +115,17 @@ def _link(host: Host, folder: str) -> Link | None:
     return link if link != Link(speed_gts=None, width=None, max_speed_gts=None, max_width=None) else None
 
 
-def largest_window(resource: str) -> int | None:
-    """The size in bytes of the largest memory window in a `resource` file ("START END FLAGS" in hexadecimal, a window a line).
+def first_window(resource: str) -> int | None:
+    """The size in bytes of BAR 0 in a `resource` file ("START END FLAGS" in hexadecimal, a window a line).
 
-    Only the six BARs count, not the ROM and what follows. 0: the firmware or the kernel assigned none. None: nothing readable.
+    BAR 0 is the window to video memory on every chip that KFD knows (amdgpu_device.c, gmc_v9_0.c); the registers' window is
+    another one, which is small enough to be assigned even where the firmware left no room for this. 0: none assigned. None: not readable.
     """
-    rows = [[hexadecimal(word) for word in line.split()] for line in resource.splitlines()[:6]]
-    windows = [(row[0], row[1], row[2]) for row in rows if len(row) == 3]
-    sizes = [
-        end - start + 1 if flags & _MEMORY and not flags & _UNSET and end > start else 0
-        for start, end, flags in windows
-        if start is not None and end is not None and flags is not None
-    ]
-    return max(sizes, default=None)
+    row = [hexadecimal(word) for word in resource.partition("\n")[0].split()]
+    if len(row) != 3 or row[0] is None or row[1] is None or row[2] is None:
+        return None
+    start, end, flags = row[0], row[1], row[2]
+    return end - start + 1 if flags & _MEMORY and not flags & _UNSET and end > start else 0
 
 
 def gigatransfers(word: str) -> float | None:

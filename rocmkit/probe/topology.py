@@ -44,7 +44,7 @@ def kfd(host: Host) -> Kfd:
         try:
             node = _node(host, number)
         except (OSError, ValueError, NotAsked) as error:
-            # A device cgroup answers EPERM to read(2), after open(2) went well: the GPU is there, for others (evidence.md 1.1).
+            # A device cgroup answers EPERM to read(2), after open(2) went well: the GPU is there, for others (kfd_topology.c).
             if isinstance(error, OSError) and error.errno == errno.EPERM:
                 masked.append(number)
             else:

@@ -20,6 +20,8 @@ STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold", "crashe
 VERDICT_STYLES = {"blocked": "bold red", "degraded": "bold yellow", "ready": "bold green"}
 
 _LABEL = 8
+#: More checks than this that were skipped for one reason are counted, not named.
+_MANY = 12
 #: What a machine says could hold escape sequences; a terminal must not obey them.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -91,7 +93,8 @@ def _folded(report: Report, style: Style, marks: dict[str, str], width: int) -> 
             by_reason.setdefault(one.because or "", []).append(one.code)
         yield from _wrapped("- ", f"{len(skipped)} checks not made:", width, indent=2)
         for reason, codes in by_reason.items():
-            yield from _wrapped("    ", f"{', '.join(codes)}: {reason}", width, indent=6)
+            which = ", ".join(codes) if len(codes) <= _MANY else f"{len(codes)} checks"
+            yield from _wrapped("    ", f"{which}: {reason}", width, indent=6)
     if passed or skipped:
         yield ""
 

@@ -122,14 +122,3 @@ def test_neither_user_nor_home_nor_locale() -> None:
 def test_a_home_that_is_not_there_and_a_closed_stdin() -> None:
     ran = rocmkit("doctor", "--json", env={"HOME": "/nonexistent/home"})
     assert ran.json["schema"] == "rocmkit.doctor/1"
-
-
-def test_run_by_a_user_without_an_entry(tmp_path: Path) -> None:
-    """As in a container started with --user 12345."""
-    if os.getuid() != 0:
-        pytest.fail("this test needs root, as CI has")
-    code = "import os, sys; os.setgroups([]); os.setgid(12345); os.setuid(12345); os.execv(sys.executable, [sys.executable, '-m', 'rocmkit.cli', 'doctor', '--json'])"
-    environment = {**os.environ, "HOME": "/"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, cwd=Path(__file__).parents[2], check=False)
-    assert b"Traceback" not in done.stderr
-    assert done.returncode in {0, 1, 3, 4}, done.stderr

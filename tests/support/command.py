@@ -36,7 +36,8 @@ def rocmkit(*arguments: str, env: dict[str, str | None] | None = None, timeout_s
         else:
             environment[name] = value
     start = time.monotonic()
-    done = subprocess.run([sys.executable, "-m", "rocmkit.cli", *arguments], capture_output=True, env=environment, timeout=timeout_s)
+    command = [sys.executable, "-m", "rocmkit.cli", *arguments]
+    done = subprocess.run(command, capture_output=True, env=environment, timeout=timeout_s, check=False)
     return Ran(done.returncode, done.stdout, done.stderr, time.monotonic() - start)
 
 

@@ -38,7 +38,7 @@ def test_any_text_is_a_value_or_a_data_error(text: str) -> None:
     try:
         load_yaml(text, source="t")
     except DataError as error:
-        assert str(error).startswith("t:")  # noqa: PT017
+        assert str(error).startswith("t:")
 
 
 def test_unknown_fields_are_refused_with_the_source() -> None:

@@ -83,7 +83,7 @@ def test_what_was_not_asked_is_not_known() -> None:
         host.identity,
     ):
         with pytest.raises(NotAsked):
-            ask()  # type: ignore[operator]
+            ask()
 
 
 def test_a_whole_machine_lacks_what_is_not_listed_and_implies_folders() -> None:
@@ -179,6 +179,6 @@ def test_junk_in_a_recording_is_an_answer_or_an_expected_error(junk: dict[str, o
         lambda: host.space("/a"),
     ):
         try:
-            ask()  # type: ignore[no-untyped-call]
+            ask()
         except (OSError, ValueError, NotAsked):
             continue

@@ -88,6 +88,6 @@ def test_what_only_a_live_machine_can_tell_is_not_asked(root: Path) -> None:
         lambda: host.try_open("/dev/kfd"),
     ):
         with pytest.raises(NotAsked):
-            ask()  # type: ignore[operator]
+            ask()
     with pytest.raises(FileNotFoundError):
         host.try_open("/dev/none")

@@ -13,7 +13,7 @@ from rocmkit.gpucode.values import KernelFiles
 _TORCH = frozenset({"torch", "torchaudio", "torchvision", "triton", "pytorch-triton-rocm"})
 
 
-@check("RK306", "arch-not-compiled", title="Torch has no code for this GPU", severity="error", after=("torch-not-rocm",))
+@check("RK306", "arch-not-compiled", title="torch has no code for this GPU", severity="error", after=("torch-not-rocm",))
 def arch_not_compiled(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str] | Gap) -> Outcome:
     """The installed torch was not compiled for this GPU, so its first operation on it fails.
 
@@ -93,7 +93,7 @@ def _unset(python: Python, kind: Target) -> Fix:
 @check(
     "RK307",
     "rocblas-no-tensile",
-    title="RocBLAS has no kernels for this GPU",
+    title="rocBLAS has no kernels for this GPU",
     severity="error",
     after=("torch-not-rocm", "arch-not-compiled"),
 )

@@ -73,7 +73,7 @@ def numba_numpy(python: Python) -> Outcome:
     return judge([finding])
 
 
-@check("RK410", "numba-llvmlite", title="Llvmlite or Python outside what numba accepts", severity="error")
+@check("RK410", "numba-llvmlite", title="llvmlite or Python outside what numba accepts", severity="error")
 def numba_llvmlite(python: Python) -> Outcome:
     """numba does not go with the installed llvmlite, or with this Python.
 

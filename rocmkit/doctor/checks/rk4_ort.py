@@ -156,7 +156,7 @@ def _finding(
     )
 
 
-@check("RK418", "sherpa-cpu-only", title="Sherpa-onnx runs on the processor", severity="warning")
+@check("RK418", "sherpa-cpu-only", title="sherpa-onnx runs on the processor", severity="warning")
 def sherpa_cpu_only(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
     """sherpa-onnx brings an ONNX Runtime without any provider for AMD GPUs, so ReazonSpeech k2 runs on the processor.
 

@@ -21,7 +21,7 @@ _OTHERS = (
 )
 
 
-@check("RK401", "torch-not-rocm", title="Torch is not a ROCm build", severity="error")
+@check("RK401", "torch-not-rocm", title="torch is not a ROCm build", severity="error")
 def torch_not_rocm(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
     """The installed torch was built for CUDA or for the processor alone: it cannot use an AMD GPU.
 
@@ -154,7 +154,7 @@ def no_matching_wheel(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
     return judge(findings, *seen) if findings or seen else skip("no wheel of pytorch.org works on this GPU, whatever the Python")
 
 
-@check("RK407", "torchaudio-mismatch", title="Torchaudio does not go with torch", severity="error", after=("torch-not-rocm",))
+@check("RK407", "torchaudio-mismatch", title="torchaudio does not go with torch", severity="error", after=("torch-not-rocm",))
 def torchaudio_mismatch(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
     """torchaudio was built for another torch than the one it is installed beside.
 

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rocmkit.facts import Facts, Gap, Kfd
-from rocmkit.host.base import NotAsked, Run
+from rocmkit.host.base import NotAsked, ProcessDied, Run
 from rocmkit.host.live import LiveHost
 from rocmkit.host.record import RecordingHost
 from rocmkit.host.recording import dump, load, load_file
@@ -31,7 +31,7 @@ from rocmkit.probe.driver import driver
 from rocmkit.probe.env import assignments, env_files
 from rocmkit.probe.gaps import field, from_error, from_run, side_by_side
 from rocmkit.probe.memory import limit_files, memory
-from rocmkit.probe.pci import largest_window
+from rocmkit.probe.pci import first_window
 from rocmkit.probe.tools import VERSIONS, parse_version, tools
 from rocmkit.probe.topology import properties, topology
 from tests.conftest import ROOT, SHARED_MACHINES
@@ -153,6 +153,7 @@ def test_errors_as_gaps() -> None:
     assert reason(OSError(errno.ETIMEDOUT, "x", "/a"))[0] == "timeout"
     assert reason(ValueError("what")) == ("unparsable", "what")
     assert reason(KeyError("k")) == ("unparsable", "KeyError: 'k'")
+    assert reason(ProcessDied("x by SIGABRT")) == ("crashed", "x by SIGABRT")
     assert reason(NotAsked("no")) == ("not-executed", "no")
     assert field(int, "x") == from_error(ValueError("invalid literal for int() with base 10: 'x'"))
     assert field(int, "1") == 1
@@ -176,7 +177,7 @@ def test_side_by_side_is_side_by_side() -> None:
 
 PARSERS: dict[str, Callable[[str], object]] = {
     "properties": properties,
-    "resource": largest_window,
+    "resource": first_window,
     "os-release": system.os_release,
     "hypervisor": system.hypervisor,
     "agents": runtime.parse,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rocmkit.facts import Gap, Gpu, Kfd, Partition
-from rocmkit.probe.pci import decimal, gigatransfers, hexadecimal, largest_window
+from rocmkit.probe.pci import decimal, first_window, gigatransfers, hexadecimal
 from rocmkit.probe.topology import address, properties, target_id, topology, without_serials
 from tests.unit.probe.hosts import Refusing, whole
 
@@ -212,12 +212,13 @@ def test_windows() -> None:
     ports = "0x000000000000e000 0x000000000000e0ff 0x0000000000040101"
     unset = "0x0000000000000000 0x00000003ffffffff 0x000000002014220c"
     zeros = "0x0000000000000000 0x0000000000000000 0x0000000000000000"
-    assert largest_window(f"{large}\n{zeros}\n{small}\n") == 16 << 30
-    assert largest_window(f"{ports}\n{small}\n") == 512 << 10
-    assert largest_window(f"{unset}\n{zeros}\n{ports}\n") == 0
-    assert largest_window("\n".join([zeros] * 6 + [large])) == 0  # the ROM and bridge windows do not count
-    assert largest_window("") is None
-    assert largest_window("what") is None
+    assert first_window(f"{large}\n{zeros}\n{small}\n") == 16 << 30
+    assert first_window(f"{ports}\n{large}\n") == 0
+    assert first_window(f"{unset}\n{zeros}\n{ports}\n") == 0
+    # The firmware found room for the small window of registers, and none for the video memory.
+    assert first_window("\n".join([zeros] * 5 + [small])) == 0
+    assert first_window("") is None
+    assert first_window("what") is None
 
 
 def test_target_ids() -> None:
