@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from rocmkit.facts import Facts, Gap, Gpu, Python
@@ -100,7 +101,7 @@ def size(number: int) -> str:
 
 
 def gpu_line(gpu: Gpu) -> str:
-    """One GPU in a line."""
+    """One GPU in a line; the partitions of one card have the same."""
     parts = [gpu.gfx or "gfx unknown", gpu.name or (f"1002:{gpu.device_id}" if gpu.device_id else "name unknown")]
     if gpu.vram_bytes:
         parts.append(size(gpu.vram_bytes))
@@ -108,8 +109,6 @@ def gpu_line(gpu: Gpu) -> str:
         parts.append(f"{gpu.compute_units} CUs")
     if gpu.pci:
         parts.append(gpu.pci)
-    if gpu.partition:
-        parts.append(f"partition {gpu.partition.index + 1} of {gpu.partition.count}")
     if gpu.integrated:
         parts.append("integrated")
     if gpu.gfx_source == "pci-table":
@@ -120,7 +119,8 @@ def gpu_line(gpu: Gpu) -> str:
 def _gpus(facts: Facts) -> str:
     if isinstance(facts.gpus, Gap):
         return f"not known ({facts.gpus.detail})"
-    return "; ".join(map(gpu_line, facts.gpus)) or "no AMD GPU"
+    lines = Counter(map(gpu_line, facts.gpus))
+    return "; ".join(f"{count} partitions, each {line}" if count > 1 else line for line, count in lines.items()) or "no AMD GPU"
 
 
 def _driver(facts: Facts) -> str:

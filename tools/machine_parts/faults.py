@@ -179,9 +179,7 @@ def the_user() -> Builder:
         "sherpa-onnx-core": "2.0.1",
     }
     plan = Plan(about, (Slot(CARDS["RADEON_VII"]),), os=system.JAMMY, rocm="6.1.5", torch=TORCH_2_6, packages=tuple(packages.items()))
-    b = put_together(plan)
-    python_env.real_libraries(b, Environment(torch=TORCH_2_6, packages=packages), "3.10")
-    return b
+    return put_together(plan)
 
 
 def trap() -> Builder:

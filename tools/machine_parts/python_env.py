@@ -100,6 +100,7 @@ def write(b: Builder, os: Release, env: Environment) -> None:
         packages["pytorch-triton-rocm"] = env.torch.triton
     for name, held in packages.items():
         _package(b, site, name, held)
+    _real_libraries(b, site, packages, tag)
     answer = {
         "version": version,
         "implementation": "cpython",
@@ -124,10 +125,10 @@ def _package(b: Builder, site: str, name: str, version: str) -> None:
     b.file(f"{folder}/INSTALLER", "pip")
 
 
-def real_libraries(b: Builder, env: Environment, short: str) -> None:
-    """What was read off the real wheels of these packages, where version and interpreter are the same."""
-    site = f"{env.top}/lib/python{short}/site-packages"
+def _real_libraries(b: Builder, site: str, packages: dict[str, str], tag: str) -> None:
+    """What was read off real wheels of these versions. All of them are for Python 3.10: another one gets what is not bound to it."""
     for wheel in read_wheels():
-        if env.packages.get(wheel.package) == wheel.version:
+        if packages.get(wheel.package) == wheel.version:
             for file, code in wheel.files.items():
-                b.code(f"{site}/{file}", code)
+                if "cpython-" not in file or tag in file:
+                    b.code(f"{site}/{file}", code)

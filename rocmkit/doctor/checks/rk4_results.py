@@ -27,7 +27,11 @@ def wrong_results(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str] | G
     ## Fix
 
     Set `CT2_CUDA_ALLOCATOR=cub_caching` before CTranslate2 is imported. For torch take a wheel without such reports, and compare a
-    product on the GPU with the processor's, as under verify.
+    product on the GPU with the processor's; this must print less than 0.001:
+
+    ```sh
+    python -c 'import torch; a = torch.randn(512, 512); print(((a.cuda() @ a.cuda()).cpu() - a @ a).abs().max() / (a @ a).abs().max())'
+    ```
 
     ## Safe to ignore when
 
@@ -79,5 +83,5 @@ def wrong_results(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str] | G
                 )
             )
     if not findings and not seen:
-        return skip("only a comparison with the processor can tell: {command}", command=_crashes.numbers_agree(python)[0])
+        return skip("only running on the GPU can tell, and nothing is known to be wrong here")
     return judge(findings, *seen)
