@@ -101,11 +101,19 @@ def _table(rows: list[Row]) -> str:
         above = "> " if row.timed_out else ""
         cells = [f"`{row.command}`", *([f"{median(row.cold_s):.2f}" if row.cold_s else ""] if cold else [])]
         cells += [f"{above}{row.median_s:.3f}", f"{above}{min(row.warm_s):.3f}", f"{median(row.cpu_s):.3f}"]
-        cells += [f"{above}{row.median_s / base.median_s:.1f}", _exits(row), "yes" if row.survived else "**no**"]
+        cells += [_ratio(row, base), _exits(row), "yes" if row.survived else "**no**"]
         cells += [_yes(row.told)] if sought else []
         cells += [str(len(row.tools_called)), str(row.left_running)] if called else []
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _ratio(row: Row, base: Row) -> str:
+    """Empty for what crashed: dying sooner is no lead."""
+    if not row.survived and not row.timed_out:
+        return ""
+    ratio = row.median_s / base.median_s
+    return f"{'> ' if row.timed_out else ''}{ratio:.{2 if ratio < 1 else 1}f}"
 
 
 def _yes(value: bool | None) -> str:

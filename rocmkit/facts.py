@@ -18,14 +18,14 @@ GapReason = Literal["absent", "denied", "unparsable", "timeout", "crashed", "not
 class GapBody(Model):
     """Why something is not known."""
 
-    reason: GapReason
-    detail: str
+    reason: GapReason  # in one word
+    detail: str  # in words, with the path or command
 
 
 class Gap(Model):
     """Stands where a fact could not be read. Unknown is never ok."""
 
-    gap: GapBody
+    gap: GapBody  # why it is not known
 
     @property
     def reason(self) -> GapReason:
@@ -46,10 +46,10 @@ def gap(reason: GapReason, detail: str) -> Gap:
 class Os(Model, kw_only=True):
     """The distribution, from os-release."""
 
-    id: str | None
-    version: str | None
-    name: str | None
-    like: tuple[str, ...] = ()
+    id: str | None  # ubuntu
+    version: str | None  # 22.04
+    name: str | None  # as people know it: Ubuntu 22.04.5 LTS
+    like: tuple[str, ...] = ()  # related distributions: debian
 
 
 class System(Model, kw_only=True):
@@ -72,7 +72,7 @@ class System(Model, kw_only=True):
 class KernelPackage(Model, kw_only=True):
     """One amdgpu-dkms source tree on the machine, and the kernels it was built for."""
 
-    version: str
+    version: str  # 6.8.5-2009582.22.04, the folder below /var/lib/dkms/amdgpu or /usr/src
     kernels: tuple[str, ...]  # /var/lib/dkms/amdgpu/VERSION/KERNEL
 
 
@@ -80,7 +80,7 @@ class Blacklist(Model):
     """A line that keeps amdgpu from loading."""
 
     where: str  # file, or /proc/cmdline
-    line: str
+    line: str  # as it stands there
 
 
 class Driver(Model, kw_only=True):
@@ -88,10 +88,10 @@ class Driver(Model, kw_only=True):
 
     loaded: bool | Gap  # /sys/module/amdgpu
     kind: Literal["in-tree", "dkms"] | None | Gap  # /sys/module/amdgpu/version exists only for dkms builds
-    version: str | None | Gap
+    version: str | None | Gap  # /sys/module/amdgpu/version; None in-tree: the kernel has no other version
     modules: tuple[str, ...]  # amdgpu.ko files for the running kernel below /lib/modules
-    dkms: tuple[KernelPackage, ...]
-    blacklists: tuple[Blacklist, ...]
+    dkms: tuple[KernelPackage, ...]  # amdgpu-dkms trees, built or not
+    blacklists: tuple[Blacklist, ...]  # /etc/modprobe.d and its like, /proc/cmdline
     parameters: dict[str, str]  # /sys/module/amdgpu/parameters, those that bear on compute
     firmware: tuple[str, ...] | Gap  # file names below /lib/firmware/amdgpu, of chips present
 
@@ -99,20 +99,20 @@ class Driver(Model, kw_only=True):
 class KfdNode(Model, kw_only=True):
     """One GPU node of the KFD topology, as the kernel prints it."""
 
-    node: int
-    gpu_id: int
-    name: str
+    node: int  # N of nodes/N
+    gpu_id: int  # nodes/N/gpu_id
+    name: str  # nodes/N/name: vega20; "ip discovery" on newer chips
     gfx_target_version: int | None  # absent on kernels older than about 5.14
-    properties: dict[str, int]
-    vram_bytes: int | None
+    properties: dict[str, int]  # nodes/N/properties, without serial numbers
+    vram_bytes: int | None  # banks of heap type 1 and 2 in nodes/N/mem_banks, else local_mem_size
     apu: bool  # the node has CPU cores too
 
 
 class Kfd(Model, kw_only=True):
     """/sys/class/kfd/kfd/topology. A GPU's own values are not changed by HSA_OVERRIDE_GFX_VERSION."""
 
-    gpu_nodes: tuple[KfdNode, ...]
-    cpu_nodes: tuple[int, ...]
+    gpu_nodes: tuple[KfdNode, ...]  # in the order of their numbers
+    cpu_nodes: tuple[int, ...]  # numbers of nodes without compute units
     masked_nodes: tuple[int, ...]  # a device cgroup answers EPERM to reading them
     unreadable_nodes: tuple[str, ...]  # "N: why"
 
@@ -120,55 +120,55 @@ class Kfd(Model, kw_only=True):
 class Partition(Model, kw_only=True):
     """This GPU is a part of a card that was split (MI300 CPX, DPX, …)."""
 
-    index: int
-    count: int
+    index: int  # from 0
+    count: int  # at least: others may be hidden from this process
 
 
 class Link(Model, kw_only=True):
     """The PCIe link: speeds in GT/s, widths in lanes."""
 
-    speed_gts: float | None
-    width: int | None
-    max_speed_gts: float | None
-    max_width: int | None
+    speed_gts: float | None  # current_link_speed
+    width: int | None  # current_link_width
+    max_speed_gts: float | None  # max_link_speed
+    max_width: int | None  # max_link_width
 
 
 class Gpu(Model, kw_only=True):
     """One AMD GPU (or partition of one), from KFD and from the PCI bus."""
 
     gfx: str | None  # gfx906; None where neither the kernel nor the PCI table says
-    gfx_source: Literal["kfd", "pci-table"] | None
+    gfx_source: Literal["kfd", "pci-table"] | None  # the kernel, or the PCI table, which no driver confirms
     target_id: str | None  # gfx906:sramecc+:xnack-
-    name: str | None
+    name: str | None  # the PCI table's, else the kernel's
     pci: str | None  # 0000:63:00.0
     device_id: str | None  # four lower-case hexadecimal digits
-    vram_bytes: int | None
-    compute_units: int | None
+    vram_bytes: int | None  # KFD's memory banks, else DRM's mem_info_vram_total
+    compute_units: int | None  # simd_count / simd_per_cu
     render_node: str | None  # /dev/dri/renderD128
-    kfd_node: int | None
-    kfd_gpu_id: int | None
-    integrated: bool | None
+    kfd_node: int | None  # the topology's node number; None: KFD has none
+    kfd_gpu_id: int | None  # the node's gpu_id
+    integrated: bool | None  # part of the processor
     pci_driver: str | None | Gap  # kernel driver bound to the device; None: none
-    link: Link | None
+    link: Link | None  # of the slot, not of the card's own switch
     bar0_bytes: int | None  # size of the window to video memory (BAR 0); 0: the firmware assigned none
-    partition: Partition | None = None
+    partition: Partition | None = None  # None: the card is whole
 
 
 class DeviceNode(Model, kw_only=True):
     """A device file of the GPU, and whether this process may use it."""
 
-    path: str
-    kind: Literal["character", "other", "missing"]
+    path: str  # /dev/kfd, /dev/dri/renderD128
+    kind: Literal["character", "other", "missing"]  # other: a plain file, as in a copy of a system
     mode: str | None  # four octal digits
-    uid: int | None
-    gid: int | None
+    uid: int | None  # owner
+    gid: int | None  # owning group, as a number: names differ between containers and their hosts
     open: str | Gap  # "ok", or the errno's name: EACCES, EPERM, EINVAL, ENOMEM, …
 
 
 class Access(Model, kw_only=True):
     """Who this process is to the kernel, and what the group file promises."""
 
-    uid: int | Gap
+    uid: int | Gap  # user id
     groups: tuple[int, ...] | Gap  # as the kernel sees this process
     promised: tuple[int, ...] | Gap  # groups that the group file gives to this user and the kernel has not yet
     group_names: dict[str, int]  # of the group file: render, video, and the groups that own the nodes
@@ -179,14 +179,14 @@ class LogLine(Model, kw_only=True):
     """A line of the kernel log that matters here."""
 
     kind: str  # see probe.kernel_log.KINDS
-    text: str
+    text: str  # the line, without the host name
 
 
 class KernelLog(Model, kw_only=True):
     """What the kernel said of the GPU since boot."""
 
     source: str  # dmesg or journalctl
-    lines: tuple[LogLine, ...]
+    lines: tuple[LogLine, ...]  # in the order of the log
 
 
 class Library(Model, kw_only=True):
@@ -194,17 +194,17 @@ class Library(Model, kw_only=True):
 
     name: str  # librocblas
     soname: str | None  # librocblas.so.4, from the file's name
-    file: str
+    file: str  # its path
 
 
 class Rocm(Model, kw_only=True):
     """One ROCm user space on the machine."""
 
-    path: str
-    version: str | None
-    kind: Literal["system", "distro", "wheel"]
+    path: str  # its real folder; /usr for the distribution's
+    version: str | None  # .info/version, else the libraries' names
+    kind: Literal["system", "distro", "wheel"]  # system: AMD's packages; distro: the distribution's; wheel: pip's _rocm_sdk_*
     default: bool  # /opt/rocm leads here
-    libraries: tuple[Library, ...]
+    libraries: tuple[Library, ...]  # those that matter for computing
     kernels: tuple[KernelFiles, ...]  # gfx targets of rocBLAS, hipBLASLt, MIOpen, rocFFT files
 
 
@@ -212,59 +212,59 @@ class Agent(Model, kw_only=True):
     """A GPU as the HSA runtime shows it to programs; HSA_OVERRIDE_GFX_VERSION changes this."""
 
     name: str  # gfx906
-    marketing_name: str | None
+    marketing_name: str | None  # AMD Instinct MI50/MI60
     isa: str | None  # gfx906:sramecc+:xnack-
 
 
 class Runtime(Model, kw_only=True):
     """What rocminfo says."""
 
-    agents: tuple[Agent, ...]
+    agents: tuple[Agent, ...]  # GPUs only
     error: str | None  # its own words where it failed
 
 
 class PythonLibrary(Model, kw_only=True):
     """A library file of a Python package, read as bytes."""
 
-    package: str
-    file: str
-    gpu_api: Literal["hip", "cuda", "none", "unknown"]
+    package: str  # the distribution, by its normalised name
+    file: str  # its path
+    gpu_api: Literal["hip", "cuda", "none", "unknown"]  # what it is linked with; see FileCode
     gfx: tuple[str, ...] | None  # None: not known
-    needs: tuple[str, ...]
-    code: FileCode | Gap
+    needs: tuple[str, ...]  # sonames it asks for
+    code: FileCode | Gap  # all that the file says of itself
 
 
 class TorchBuild(Model, kw_only=True):
     """torch/version.py, parsed and not run."""
 
-    version: str | None
-    hip: str | None
-    cuda: str | None
+    version: str | None  # __version__
+    hip: str | None  # HIP release of a ROCm build
+    cuda: str | None  # CUDA release of a CUDA build
 
 
 class PackageKernels(Model, kw_only=True):
     """GPU kernel files that a Python package brings."""
 
-    package: str
-    kernels: KernelFiles | Gap
+    package: str  # the distribution, by its normalised name
+    kernels: KernelFiles | Gap  # by name of the files
 
 
 class Python(Model, kw_only=True):
     """The Python environment that was asked about; nothing of it was imported."""
 
-    executable: str
-    version: str
-    implementation: str
-    prefix: str
-    kind: Literal["venv", "conda", "system"] | None
+    executable: str  # the interpreter that was asked
+    version: str  # 3.10.12
+    implementation: str  # cpython
+    prefix: str  # sys.prefix
+    kind: Literal["venv", "conda", "system"] | None  # None: not known
     externally_managed: bool | None  # PEP 668: pip refuses to install here
     paths: tuple[str, ...]  # folders that hold packages
     packages: dict[str, str]  # normalised name: version
     duplicates: dict[str, tuple[str, ...]]  # normalised name: versions, where one folder holds several, oldest first
     broken: tuple[str, ...]  # metadata that could not be read, and left-overs of pip
-    torch: TorchBuild | None | Gap
-    libraries: tuple[PythonLibrary, ...]
-    kernels: tuple[PackageKernels, ...]
+    torch: TorchBuild | None | Gap  # None: torch is not installed
+    libraries: tuple[PythonLibrary, ...]  # GPU libraries of the packages that rocmkit knows
+    kernels: tuple[PackageKernels, ...]  # folders of kernel files inside packages
     libstdcxx: str | None | Gap  # highest GLIBCXX_ of the environment's own libstdc++ (conda)
     soabi: str | None = None  # cpython-310-x86_64-linux-gnu; 313t: free-threaded
     bits: int | None = None  # 64
@@ -273,52 +273,52 @@ class Python(Model, kw_only=True):
 class Disk(Model, kw_only=True):
     """Free room where builds and caches go."""
 
-    purpose: str
-    path: str
-    free_bytes: int
-    total_bytes: int
+    purpose: str  # what goes there
+    path: str  # the folder, or the nearest one above it that exists
+    free_bytes: int  # for this user
+    total_bytes: int  # of the file system
 
 
 class Memory(Model, kw_only=True):
     """Memory, and the limits on it."""
 
-    total_bytes: int | Gap
-    available_bytes: int | Gap
+    total_bytes: int | Gap  # MemTotal of /proc/meminfo
+    available_bytes: int | Gap  # MemAvailable of /proc/meminfo
     cgroup_limit_bytes: int | None | Gap  # None: no limit
     shm_bytes: int | Gap  # size of /dev/shm
     memlock_bytes: int | None | Gap  # None: unlimited
-    disks: tuple[Disk, ...]
+    disks: tuple[Disk, ...]  # where builds and caches go
 
 
 class Tool(Model, kw_only=True):
     """A program that matters, if PATH or a ROCm folder has it."""
 
-    name: str
-    path: str | None
-    version: str | None | Gap
+    name: str  # rocminfo, cmake, …
+    path: str | None  # None: not found
+    version: str | None | Gap  # None: not asked, or it did not say
 
 
 class EnvLine(Model, kw_only=True):
     """A start-up file that sets a variable which matters."""
 
-    file: str
-    name: str
-    value: str
+    file: str  # ~/.profile, /etc/environment, …
+    name: str  # the variable
+    value: str  # as written there
 
 
 class Facts(Model, kw_only=True):
     """All that is known about one machine."""
 
-    system: System | Gap
-    driver: Driver | Gap
-    kfd: Kfd | Gap
-    gpus: tuple[Gpu, ...] | Gap
-    access: Access | Gap
-    kernel_log: KernelLog | Gap
-    runtime: Runtime | Gap
-    rocm: tuple[Rocm, ...] | Gap
-    python: Python | Gap
-    env: dict[str, str] | Gap
-    env_files: tuple[EnvLine, ...] | Gap
-    memory: Memory | Gap
-    tools: tuple[Tool, ...] | Gap
+    system: System | Gap  # kernel, distribution, container
+    driver: Driver | Gap  # amdgpu
+    kfd: Kfd | Gap  # what the kernel offers for computing
+    gpus: tuple[Gpu, ...] | Gap  # every AMD GPU, with or without a driver
+    access: Access | Gap  # device files and groups
+    kernel_log: KernelLog | Gap  # what the kernel said of the GPU
+    runtime: Runtime | Gap  # what rocminfo says
+    rocm: tuple[Rocm, ...] | Gap  # every ROCm on the machine
+    python: Python | Gap  # the environment that was asked about
+    env: dict[str, str] | Gap  # environment variables that matter
+    env_files: tuple[EnvLine, ...] | Gap  # start-up files that set such variables
+    memory: Memory | Gap  # memory, limits, room on disks
+    tools: tuple[Tool, ...] | Gap  # programs that matter

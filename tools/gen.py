@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
-
 from rocmkit.cli import cli
 from rocmkit.doctor.check import all_checks
 from rocmkit.errors import PRECEDENCE
@@ -55,10 +53,10 @@ def _index(pages: list[explain.Page]) -> str:
 
 def _commands() -> str:
     lines = ["# Commands", ""]
-    context = click.Context(cli, info_name="rocmkit", max_content_width=100)
-    for path, command in [("rocmkit", cli), *((f"rocmkit {name}", cli.commands[name]) for name in sorted(cli.commands))]:
-        inner = context if command is cli else click.Context(command, info_name=path, parent=None, max_content_width=100)
-        lines += [f"## `{path}`", "", "```text", command.get_help(inner).rstrip(), "```", ""]
+    top = cli.context_class(cli, info_name="rocmkit", terminal_width=100, **cli.context_settings)
+    for name, command in [("", cli), *sorted(cli.commands.items())]:
+        context = command.context_class(command, info_name=name, parent=top, terminal_width=100) if name else top
+        lines += [f"## `{context.command_path}`", "", "```text", command.get_help(context).rstrip(), "```", ""]
     lines += ["## Exit codes", "", "Where several hold, the first of these wins.", "", "| code | name |", "|---|---|"]
     lines += [f"| {int(code)} | {code.name.lower().replace('_', ' ')} |" for code in PRECEDENCE]
     return "\n".join(lines) + "\n"
@@ -73,7 +71,7 @@ def _facts() -> str:
     ]
     lines += ['`{"gap": {"reason": …, "detail": …}}`.', ""]
     definitions = schema(Facts, title="facts")["$defs"]
-    words = {name: field_words(kind) for name, kind in _models().items()}
+    words = {name: field_words(kind) for name, kind in facts_models().items()}
     for name in ["Facts", *sorted(set(definitions) - {"Facts"})]:
         lines += [f"## {name}", "", definitions[name]["description"].split("\n\n")[0].replace("\n", " "), ""]
         lines += ["| field | type | meaning |", "|---|---|---|"]
@@ -83,7 +81,8 @@ def _facts() -> str:
     return "\n".join(lines)
 
 
-def _models() -> dict[str, Any]:
+def facts_models() -> dict[str, Any]:
+    """The values of `facts`, by name."""
     import rocmkit.facts
     import rocmkit.gpucode.values
     from rocmkit.model import Model

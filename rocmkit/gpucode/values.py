@@ -13,7 +13,7 @@ KernelLibrary = Literal["rocblas", "hipblaslt", "miopen", "rocfft"]
 class FileCode(Model, kw_only=True):
     """What one ELF file says of itself. Nothing of it was loaded or run."""
 
-    size_bytes: int
+    size_bytes: int  # of the file
     gpu_api: GpuApi
     """The GPU programming interface it is linked with. "unknown": it names both, or could not be read whole and names neither."""
     gfx: tuple[str, ...] | None
@@ -21,12 +21,12 @@ class FileCode(Model, kw_only=True):
     Empty: all was read and there is none. None: not all of it could be read, `unreadable` says why."""
     sm: tuple[str, ...]
     """Targets of NVIDIA code inside. Not read yet: always empty."""
-    soname: str | None
+    soname: str | None  # DT_SONAME
     needs: tuple[str, ...]
     """DT_NEEDED, in the order of the file."""
     rpath: tuple[str, ...]
     """Folders of DT_RUNPATH, or of DT_RPATH where there is no DT_RUNPATH, with $ORIGIN as written (ld.so(8))."""
-    rpath_kind: Literal["rpath", "runpath"] | None
+    rpath_kind: Literal["rpath", "runpath"] | None  # which of the two it is
     bundles: int
     """Uncompressed offload bundles walked."""
     compressed: int
@@ -46,8 +46,8 @@ class FileCode(Model, kw_only=True):
 class KernelFiles(Model, kw_only=True):
     """Kernel files of one library in one folder, told by their names."""
 
-    library: KernelLibrary
-    path: str
+    library: KernelLibrary  # whose kernels
+    path: str  # the folder
     files: int
     """Number of files looked at by name."""
     targets: dict[str, int]

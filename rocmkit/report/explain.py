@@ -14,20 +14,20 @@ from rocmkit.model import Model
 class Page(Model, kw_only=True):
     """`rocmkit explain CODE --json`. `sections` maps each heading to its Markdown."""
 
-    schema: Literal["rocmkit.page/1"] = "rocmkit.page/1"
-    code: str
-    id: str
-    title: str
-    severity: str
-    summary: str
-    sections: dict[str, str]
+    schema: Literal["rocmkit.page/1"] = "rocmkit.page/1"  # the name of this shape
+    code: str  # RK307
+    id: str  # rocblas-no-tensile
+    title: str  # the fault, by name
+    severity: str  # error, warning or note
+    summary: str  # what is wrong, in a sentence or two
+    sections: dict[str, str]  # heading to Markdown
 
 
 class Listing(Model, kw_only=True):
     """`rocmkit explain --list --json`."""
 
-    schema: Literal["rocmkit.pages/1"] = "rocmkit.pages/1"
-    pages: tuple[Page, ...]
+    schema: Literal["rocmkit.pages/1"] = "rocmkit.pages/1"  # the name of this shape
+    pages: tuple[Page, ...]  # by code
 
 
 def page(check: Check) -> Page:

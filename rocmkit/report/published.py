@@ -18,68 +18,68 @@ from rocmkit.model import Model
 class Evidence(Model, kw_only=True):
     """Where something was read, and what stood there."""
 
-    where: str
-    what: str
+    where: str  # a path, a command, or a fact
+    what: str  # what stood there
 
 
 class WayOut(Model, kw_only=True):
     """A fix: what to do, commands to copy, commands that show it worked, and what it takes."""
 
-    text: str
-    commands: tuple[str, ...]
-    verify: tuple[str, ...]
-    root: bool
-    relogin: bool
-    reboot: bool
-    caution: str | None
+    text: str  # what to do
+    commands: tuple[str, ...]  # lines to copy
+    verify: tuple[str, ...]  # commands that show it worked
+    root: bool  # needs root
+    relogin: bool  # needs logging in again
+    reboot: bool  # needs a restart
+    caution: str | None  # what it could harm
 
 
 class Fault(Model, kw_only=True):
     """One fault at one place. `template` and `values` are the message before it was filled in."""
 
-    subject: str
-    message: str
-    confidence: Literal["sure", "likely"]
-    seen: tuple[Evidence, ...]
-    cause: str | None
-    fix: WayOut | None
-    template: str
-    values: dict[str, str | int | float]
+    subject: str  # what is at fault
+    message: str  # what is wrong, in one sentence
+    confidence: Literal["sure", "likely"]  # likely: files alone cannot prove it
+    seen: tuple[Evidence, ...]  # the evidence
+    cause: str | None  # why, where that adds something
+    fix: WayOut | None  # the way out
+    template: str  # the message before values were filled in
+    values: dict[str, str | int | float]  # what was filled in
 
 
 class Judgement(Model, kw_only=True):
     """How one check ended. `because` says why it was skipped or crashed, `seen` on what evidence it is ok."""
 
-    code: str
-    id: str
-    title: str
-    severity: Literal["error", "warning", "note"]
-    outcome: Literal["ok", "found", "skipped", "crashed"]
-    because: str | None
-    gap: GapReason | None
-    findings: tuple[Fault, ...]
-    seen: tuple[Evidence, ...]
+    code: str  # RK307
+    id: str  # rocblas-no-tensile
+    title: str  # the fault, by name
+    severity: Literal["error", "warning", "note"]  # of a finding
+    outcome: Literal["ok", "found", "skipped", "crashed"]  # how the check ended
+    because: str | None  # why it was skipped, or how it crashed
+    gap: GapReason | None  # the reason of the gap that made it skip
+    findings: tuple[Fault, ...]  # faults, for outcome "found"
+    seen: tuple[Evidence, ...]  # evidence, for outcome "ok"
 
 
 class Report(Model, kw_only=True):
     """`rocmkit doctor --json`."""
 
-    schema: Literal["rocmkit.doctor/1"] = "rocmkit.doctor/1"
-    rocmkit: str
-    kb: str
-    source: str
-    verdict: Literal["ready", "degraded", "blocked", "unknown", "not-applicable"]
-    exit: int
-    facts: Facts
-    results: tuple[Judgement, ...]
-    routes: tuple[()] = ()
+    schema: Literal["rocmkit.doctor/1"] = "rocmkit.doctor/1"  # the name of this shape
+    rocmkit: str  # version
+    kb: str  # day of the knowledge base
+    source: str  # what was looked at
+    verdict: Literal["ready", "degraded", "blocked", "unknown", "not-applicable"]  # the one word
+    exit: int  # the exit code
+    facts: Facts  # everything that was read
+    results: tuple[Judgement, ...]  # every check, by code
+    routes: tuple[()] = ()  # reserved: ways to a running system
 
 
 class Reports(Model, kw_only=True):
     """`rocmkit doctor --json` over several recordings."""
 
-    schema: Literal["rocmkit.doctors/1"] = "rocmkit.doctors/1"
-    reports: tuple[Report, ...]
+    schema: Literal["rocmkit.doctors/1"] = "rocmkit.doctors/1"  # the name of this shape
+    reports: tuple[Report, ...]  # one for each recording, in their order
 
 
 def publish(facts: Facts, results: Iterable[Result], *, source: str, strict: bool) -> Report:

@@ -13,6 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from tests.conftest import SHARED_MACHINES
 from tests.support.command import ROOT, rocmkit
 
 MACHINES = ROOT / "tests/machines"
@@ -172,3 +173,24 @@ def test_a_recording_obeys_its_schema(tmp_path: Path) -> None:
 
     rocmkit("doctor", "--record", str(tmp_path / "m.yaml"))
     jsonschema.validate(yaml.safe_load((tmp_path / "m.yaml").read_text()), schema("recording-1"))
+
+
+@pytest.mark.parametrize("tree", sorted(SHARED_MACHINES.glob("*/sys")), ids=lambda tree: tree.parent.name)
+def test_real_trees_through_sysroot(tree: Path) -> None:
+    """Nothing is executed there, so nothing is called ready, and what is not known gives no 3."""
+    ran = rocmkit("doctor", "--json", "--sysroot", str(tree.parent))
+    jsonschema.validate(ran.json, schema("doctor-1"))
+    gpus = {gpu["gfx"] for gpu in ran.json["facts"]["gpus"]}
+    assert gpus == REAL_GPUS[tree.parent.name]
+    assert ran.json["verdict"] in {"unknown", "blocked"}
+    assert ran.code == (1 if ran.json["verdict"] == "blocked" else 0)
+    assert ran.json["facts"]["env"]["gap"]["reason"] == "not-executed"
+
+
+REAL_GPUS = {
+    "error-kfd-eacces": {"gfx906"},
+    "error-no-kfd": {"gfx906"},
+    "gfx900-mi25-2node": {"gfx900"},
+    "gfx906-mi50-single": {"gfx906"},
+    "mixed-6gpu-rocprofiler-sdk": {"gfx906", "gfx1102", "gfx1032", "gfx942", "gfx950", "gfx1201"},
+}
