@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
+import shutil
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +18,7 @@ from rocmkit import __version__
 from rocmkit.errors import Bug, Exit, NotApplicable, RocmkitError, UsageError, worst
 
 if TYPE_CHECKING:
+    from rocmkit.doctor.check import Check
     from rocmkit.facts import Facts
     from rocmkit.host.base import Host
     from rocmkit.report.published import Report
@@ -91,9 +95,14 @@ def doctor(
         raise UsageError("--from cannot be combined with --sysroot, --record or --python", "a recording holds its own machine")
     if sysroot and record:
         raise UsageError("--record keeps what a live machine says; it cannot be combined with --sysroot")
+    if output and output in {record, *recordings} and str(output) != "-":
+        raise UsageError(f"{output} is named twice: the report would overwrite the recording")
+    from rocmkit.report.published import publish
+
     form = "json" if as_json else form or "text"
-    checks = _chosen(only, skip)
-    reports = [_examine(facts, checks, source, strict=strict) for facts, source in _looked_at(python, sysroot, recordings, record)]
+    checks, left_out = _chosen(only, skip)
+    looked_at = _looked_at(python, sysroot, recordings, record)
+    reports = [publish(facts, checks, source=source, strict=strict, left_out=left_out) for facts, source in looked_at]
     _write(_render(reports, form, to_terminal=output is None), output)
     return worst(Exit(report.exit) for report in reports)
 
@@ -115,7 +124,7 @@ def explain(name: str | None, list_all: bool, as_json: bool) -> Exit:
     from rocmkit.report import json
 
     if bool(name) == list_all:
-        raise UsageError("name one check, or pass --list", "`rocmkit explain RK201`, `rocmkit explain --list`")
+        raise UsageError("name one check or pass --list, not both", "`rocmkit explain RK201`, `rocmkit explain --list`")
     if name:
         page = pages.find(name)
         _write(json.render(page) if as_json else pages.markdown(page), None)
@@ -153,7 +162,10 @@ def _looked_at(python: str | None, sysroot: Path | None, recordings: tuple[Path,
             f"rocmkit looks at Linux machines, this is {sys.platform}", "judge a recording with `rocmkit doctor --from FILE`"
         )
     from rocmkit.host.live import LiveHost
+    from rocmkit.host.process import adopt_orphans
 
+    adopt_orphans()
+    python = None if python is None else _named(python)
     live: Host = LiveHost()
     if record is None:
         return [(_collect(live, python), "this machine")]
@@ -163,6 +175,16 @@ def _looked_at(python: str | None, sysroot: Path | None, recordings: tuple[Path,
     facts = _collect(recorder, python)
     _write(recording_format.dump(recorder.recording(f"recorded by rocmkit {__version__} doctor")), record)
     return [(facts, "this machine")]
+
+
+def _named(python: str) -> str:
+    """What --python names: a path, or a program on PATH. Raises UsageError where there is neither."""
+    if python and os.path.lexists(Path(python).expanduser()):
+        return python
+    found = shutil.which(python) if python and "/" not in python else None
+    if found is None:
+        raise UsageError(f"--python {python!r}: no such file, folder or program", "name an interpreter or an environment's folder")
+    return found
 
 
 def _collect(host: Host, python: str | None) -> Facts:
@@ -180,7 +202,7 @@ def _progress() -> Any:
         return
 
     def tell(text: str) -> None:
-        sys.stderr.write(f"\r\x1b[Klooking at {text} …" if text else "\r\x1b[K")
+        sys.stderr.write(f"\r\x1b[Klooked at {text.replace('_', ' ')} …" if text else "\r\x1b[K")
         sys.stderr.flush()
 
     try:
@@ -189,20 +211,17 @@ def _progress() -> Any:
         tell("")
 
 
-def _chosen(only: tuple[str, ...], skip: tuple[str, ...]) -> list[Any]:
+def _chosen(only: tuple[str, ...], skip: tuple[str, ...]) -> tuple[list[Check], tuple[str, ...]]:
+    """The checks to make, and the codes of those that the options leave out."""
     from rocmkit.doctor.check import all_checks
     from rocmkit.report.explain import find
 
     wanted = {find(name).code for name in only}
     unwanted = {find(name).code for name in skip}
-    return [check for check in all_checks() if (not wanted or check.code in wanted) and check.code not in unwanted]
-
-
-def _examine(facts: Facts, checks: list[Any], source: str, *, strict: bool) -> Report:
-    from rocmkit.doctor.examine import examine
-    from rocmkit.report.published import publish
-
-    return publish(facts, examine(facts, checks), source=source, strict=strict)
+    made = [check for check in all_checks() if (not wanted or check.code in wanted) and check.code not in unwanted]
+    if not made:
+        raise UsageError("--only and --skip leave no check to make")
+    return made, tuple(check.code for check in all_checks() if check not in made)
 
 
 def _render(reports: list[Report], form: str, *, to_terminal: bool) -> str:
@@ -226,18 +245,28 @@ def _render(reports: list[Report], form: str, *, to_terminal: bool) -> str:
 
 
 def _write(text: str, path: Path | None) -> None:
-    """Print `text`, or put it into a file at once: a kill leaves the old file or the new one."""
-    if path is None:
+    """Print `text`, or put it into a file at once: a kill leaves the old file or the new one.
+
+    What is no regular file (a device, a pipe) is written to, never replaced; "-" is standard output.
+    """
+    if path is None or str(path) == "-":
         try:
             sys.stdout.write(text)
             sys.stdout.flush()
         except BrokenPipeError:
             # The reader went away (`| head`): nobody's fault, and the exit code still tells the verdict.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        except OSError as error:
+            raise UsageError(f"cannot write to standard output: {error.strerror or error}") from None
         return
     import tempfile
 
     try:
+        path = path.resolve()
+        if path.exists() and not path.is_file():
+            with path.open("w", encoding="utf-8") as file:
+                file.write(text)
+            return
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -255,12 +284,38 @@ def _write(text: str, path: Path | None) -> None:
 
 def main() -> None:
     """The entry point: run, and turn every failure into its message and its exit code."""
+    if sys.stdout is None:  # started with it closed
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - for the rest of the process
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a page of `explain` is readable with a few question marks in it
+    ended = _ends_on_signals()
     code = _guarded(lambda: cli.main(prog_name="rocmkit", standalone_mode=False))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # it ends as it is
+    if process := sys.modules.get("rocmkit.host.process"):  # only then was anything started
+        process.kill_everything()
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
         sys.stderr.flush()
+    if ended:
+        signal.signal(ended[0], signal.SIG_DFL)
+        os.kill(os.getpid(), ended[0])
     # Threads may still be stuck in a read that a wedged driver never answers: they are not waited for.
     os._exit(code)
+
+
+def _ends_on_signals() -> list[int]:
+    """Let SIGTERM and SIGHUP end the run as Ctrl-C does: temporary files go, and what was started. Gets the signal that came."""
+    came: list[int] = []
+
+    def end(number: int, _: object) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup has SIGHUP ignored
+            signal.signal(number, end)
+    return came
 
 
 def _guarded(run: Callable[[], Any]) -> int:

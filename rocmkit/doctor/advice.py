@@ -1,11 +1,14 @@
-"""Commands fitted to the machine that was looked at: its distribution, its Python environment."""
+"""Commands fitted to the machine that was looked at: its distribution, its Python environment, its user, its container."""
 
 from __future__ import annotations
 
 import re
 import shlex
 
-from rocmkit.facts import EnvLine, Gap, Gpu, Python, System
+import msgspec
+
+from rocmkit.doctor.result import Fix, Text, say
+from rocmkit.facts import EnvLine, Facts, Gap, Gpu, Python, System
 
 _FAMILIES = {
     "debian": ("debian", "ubuntu", "linuxmint", "pop", "raspbian"),
@@ -65,8 +68,9 @@ def interpreter(python: Python) -> str:
 
 
 def python_minor(python: Python) -> str:
-    """ "3.10" of "3.10.12"."""
-    return ".".join(python.version.split(".")[:2])
+    """ "3.10" of "3.10.12", and "3.13t" where that Python is free-threaded: as wheels name it."""
+    free = re.match(r"cpython-[0-9]+t(?![a-z])", python.soabi or "")
+    return ".".join(python.version.split(".")[:2]) + ("t" if free else "")
 
 
 def container(system: System | Gap) -> str | None:
@@ -89,6 +93,8 @@ def set_boot_parameter(system: System | Gap, parameter: str) -> tuple[str, ...]:
     here = family(system)
     if here == "rhel":
         return (f"sudo grubby --update-kernel=ALL --args={shlex.quote(parameter)}",)
+    if (distribution(system) or ("",))[0] == "pop":
+        return (f"sudo kernelstub --add-options {shlex.quote(parameter)}",)
     script = f's/^GRUB_CMDLINE_LINUX="/&{_replacement(parameter)} /'
     return (f"sudo sed -i.bak {shlex.quote(script)} /etc/default/grub", _GRUB[here]) if here in _GRUB else ()
 
@@ -99,6 +105,9 @@ def drop_boot_parameter(system: System | Gap, parameter: str, *, instead: str = 
     if here == "rhel":
         more = f" --args={shlex.quote(instead)}" if instead else ""
         return (f"sudo grubby --update-kernel=ALL --remove-args={shlex.quote(parameter)}{more}",)
+    if (distribution(system) or ("",))[0] == "pop":
+        add = (f"sudo kernelstub --add-options {shlex.quote(instead)}",) if instead else ()
+        return (f"sudo kernelstub --delete-options {shlex.quote(parameter)}", *add)
     script = f"s/{_pattern(parameter)}/{_replacement(instead)}/g"
     return (f"sudo sed -i.bak {shlex.quote(script)} /etc/default/grub", _GRUB[here]) if here in _GRUB else ()
 
@@ -109,6 +118,40 @@ def comment_out(line: EnvLine) -> tuple[str, ...]:
     script = f"/\\b{_pattern(line.name)}\\b/s/^/# /"
     reload = ("sudo systemctl daemon-reload",) if "/systemd/" in line.file and sudo else ()
     return (f"{sudo}sed -i.bak {shlex.quote(script)} {quote(line.file)}", *reload)
+
+
+#: Kinds of containers that are thrown away, and what was installed inside with them.
+_FLEETING = frozenset({"docker", "podman", "kubernetes", "container"})
+_SUDO = re.compile(r"(?:(?<=\| )|^)sudo ")
+_PIP = re.compile(r" -m (pip|venv) |^conda install ")
+
+
+def fitted(fix: Fix, facts: Facts) -> Fix:
+    """The fix as this user on this machine carries it out: without sudo for root, and with what a container or Conda makes of it."""
+    host = container(facts.system)
+    commands, caution = fix.commands, fix.caution
+    if _is_root(facts) and host is None:
+        commands = tuple(_SUDO.sub("", command) for command in commands)
+    if caution is None and any(_PIP.search(command) for command in commands):
+        caution = _lasts(host, facts.python)
+    return msgspec.structs.replace(fix, commands=commands, caution=caution)
+
+
+def _is_root(facts: Facts) -> bool:
+    """Whether this process is the machine's root, who may lack sudo. In a user namespace its root is somebody else outside."""
+    system, access = facts.system, facts.access
+    if isinstance(system, Gap) or isinstance(access, Gap):
+        return False
+    return access.uid == 0 and system.user_namespace is False
+
+
+def _lasts(host: str | None, python: Python | Gap) -> Text | None:
+    """What to beware of when packages are changed here."""
+    if host in _FLEETING:
+        return say("this changes the container and is gone with it: put it into the recipe of its image as well")
+    if not isinstance(python, Gap) and python.kind == "conda":
+        return say("conda does not see what pip changes: what conda itself installed (conda list names it) is taken out with conda remove")
+    return None
 
 
 _GRUB = {

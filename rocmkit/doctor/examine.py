@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
+import msgspec
+
+from rocmkit.doctor import advice
 from rocmkit.doctor.check import Check, sections
-from rocmkit.doctor.result import Found, Passed, Result, Skipped, Text, say
+from rocmkit.doctor.result import Finding, Found, Passed, Result, Skipped, Text, say
 from rocmkit.errors import Exit, worst
 from rocmkit.facts import Facts, Gap
 
@@ -16,6 +19,8 @@ Verdict = Literal["ready", "degraded", "blocked", "unknown", "not-applicable"]
 NEEDED = ("gpus", "driver", "access", "runtime", "python")
 #: Checks that must have passed before a machine is called ready.
 READY = ("kfd-permission", "arch-not-compiled", "rocblas-no-tensile")
+#: What stands in for one of them: faster-whisper computes without torch.
+INSTEAD = {"arch-not-compiled": "ct2-rocm-wrong-arch"}
 
 
 def examine(facts: Facts, checks: Iterable[Check]) -> tuple[Result, ...]:
@@ -75,19 +80,23 @@ def _run(one: Check, facts: Facts, results: Mapping[str, Result]) -> Result:
             return result("skipped", say("explained by {code} ({cause})", code=known.code, cause=cause))
     try:
         outcome = one.judge(**arguments)
+        if isinstance(outcome, Found):
+            return result("found", findings=tuple(_fitted(finding, facts) for finding in outcome.findings))
     except Exception as error:  # a check that raises is a result, never the end of doctor
         return result("crashed", say("{kind}: {detail}", kind=type(error).__name__, detail=str(error)))
     match outcome:
-        case Found(findings):
-            return result("found", findings=findings)
         case Passed(seen):
             return result("ok", seen=seen)
         case Skipped(because):
             return result("skipped", because)
 
 
-def verdict(facts: Facts, results: Iterable[Result]) -> Verdict:
-    """The one word for the machine."""
+def _fitted(finding: Finding, facts: Facts) -> Finding:
+    return msgspec.structs.replace(finding, fix=advice.fitted(finding.fix, facts)) if finding.fix else finding
+
+
+def verdict(facts: Facts, results: Iterable[Result], *, chosen: bool = False) -> Verdict:
+    """The one word for the machine. Never "ready" where checks were left out on request (`chosen`)."""
     results = tuple(results)
     if facts.gpus == ():
         return "not-applicable"
@@ -97,26 +106,34 @@ def verdict(facts: Facts, results: Iterable[Result]) -> Verdict:
         return "unknown"
     if any(r.outcome == "found" and r.severity in {"error", "warning"} for r in results):
         return "degraded"
-    by_id = {r.id: r for r in results}
-    return "ready" if all(name in by_id and by_id[name].outcome == "ok" for name in READY) else "unknown"
+    passed = {r.id for r in results if r.outcome == "ok"}
+    return "ready" if not chosen and all(name in passed or INSTEAD.get(name) in passed for name in READY) else "unknown"
 
 
 def inconclusive(facts: Facts, results: Iterable[Result]) -> bool:
-    """Whether a needed probe failed, or a check crashed. A gap because nothing was executed does not count."""
-    gaps = (getattr(facts, name) for name in NEEDED)
-    failed = any(isinstance(gap, Gap) and gap.reason not in {"not-executed", "absent"} for gap in gaps)
+    """Whether a needed probe failed, or a check crashed.
+
+    A gap because nothing was executed does not count, nor that there is no rocminfo: not every machine has one.
+    """
+    gaps = {name: gap for name in NEEDED if isinstance(gap := getattr(facts, name), Gap) and gap.reason != "not-executed"}
+    failed = any(name != "runtime" or gap.reason != "absent" for name, gap in gaps.items())
     return failed or any(r.outcome == "crashed" for r in results)
 
 
-def exit_code(facts: Facts, results: Iterable[Result], *, strict: bool = False) -> Exit:
-    """The exit code for a report."""
+def exit_code(facts: Facts, results: Iterable[Result], *, strict: bool = False, chosen: bool = False) -> Exit:
+    """The exit code for a report. `chosen`: checks were left out on request, so that none is ready and none is to blame for it."""
     results = tuple(results)
-    word = verdict(facts, results)
+    word = verdict(facts, results, chosen=chosen)
     codes = [Exit.OK]
     if word == "not-applicable":
         codes.append(Exit.NOT_APPLICABLE)
-    elif inconclusive(facts, results):
+    elif inconclusive(facts, results) or (word == "unknown" and not chosen and not _only_files(facts)):
         codes.append(Exit.INCONCLUSIVE)
     if word == "blocked" or (strict and any(r.outcome == "found" and r.severity in {"error", "warning"} for r in results)):
         codes.append(Exit.BLOCKED)
     return worst(codes)
+
+
+def _only_files(facts: Facts) -> bool:
+    """Whether nothing was executed: a folder has no environment."""
+    return isinstance(facts.env, Gap) and facts.env.reason == "not-executed"

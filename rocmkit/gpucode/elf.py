@@ -31,7 +31,7 @@ MAX_SECTIONS = 200_000
 MAX_NAMES_BYTES = 16 << 20
 MAX_DYNAMIC = 50_000
 MAX_NEEDED = 2_000
-MAX_STRING = 4096
+MAX_STRING = 1 << 16
 MAX_VERSIONS = 10_000
 
 # per class: header after e_ident, program header, section header, dynamic entry

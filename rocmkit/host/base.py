@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Literal
 
 from rocmkit.gpucode.values import FileCode, KernelFiles
+from rocmkit.host.names import Names
 from rocmkit.model import Model
 
 Keep = Callable[[bytes], bytes]
@@ -104,8 +105,8 @@ class Host(abc.ABC):
 
     #: Whether commands are run and devices opened.
     executes: bool = False
-    #: The user's home as an absolute path, where it is known.
-    home: str | None = None
+    #: What must not leave the host. A recording and a folder hold no names of this machine.
+    private: Names = Names()
 
     def read(self, path: str, keep: Keep) -> bytes:
         """The file's bytes (at most LIMIT_BYTES), reduced by `keep`. Raises OSError, NotAsked."""
@@ -218,23 +219,3 @@ def asked(path: str) -> Iterator[None]:
     except OSError as error:
         error.filename = path
         raise
-
-
-#: Variables whose values are nobody's business: that they are set is all that leaves the host.
-SECRET = re.compile(r"TOKEN|SECRET|KEY|PASSWORD|PASSWD|CREDENTIAL|_SERVICE_HOST", re.IGNORECASE)
-
-
-def shown(name: str, value: str, home: str | None) -> str:
-    """The value of an environment variable as it may leave the host: no secret, and the home folder as `~` wherever a path begins."""
-    if SECRET.search(name):
-        return "<set>"
-    if not home or home == "/":
-        return value
-    return re.sub(rf"(?<![^\s:;,=]){re.escape(home.rstrip('/'))}(?=[/\s:;,]|$)", "~", value)
-
-
-def tilde(path: str, home: str | None) -> str:
-    """`path` with the home folder shortened to `~`: what is shown and recorded must not name the user."""
-    if home and home != "/" and (path == home or path.startswith(home.rstrip("/") + "/")):
-        return "~" + path[len(home.rstrip("/")) :]
-    return path

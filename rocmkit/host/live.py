@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import platform
+import re
 import resource
 import shutil
 import stat as stat_module
@@ -16,8 +17,12 @@ from msgspec.structs import replace
 
 from rocmkit import gpucode
 from rocmkit.gpucode.values import FileCode, KernelFiles
-from rocmkit.host.base import LIMIT_BYTES, Host, Identity, Limits, Run, Space, Stat, Wanted, asked, shown, tilde
+from rocmkit.host.base import LIMIT_BYTES, Host, Identity, Limits, Run, Space, Stat, Wanted, asked
+from rocmkit.host.names import of_this_machine
 from rocmkit.host.process import run_process
+
+#: Variables whose values are nobody's business: that they are set is all that leaves the host.
+_SECRET = re.compile(r"TOKEN|SECRET|KEY|PASS(W|PHRASE|$)|PWD|CREDENTIAL|AUTH|COOKIE|_SERVICE_HOST", re.IGNORECASE)
 
 
 class LiveHost(Host):
@@ -26,14 +31,10 @@ class LiveHost(Host):
     executes = True
 
     def __init__(self) -> None:
-        self.home = _home()
+        self.private = of_this_machine()
 
     def _real(self, path: str) -> str:
-        if path == "~" or path.startswith("~/"):
-            if self.home is None:
-                raise FileNotFoundError(errno.ENOENT, "no home folder is known", path)
-            return self.home + path[1:]
-        return path
+        return self.private.reveal(path)
 
     def _read(self, path: str) -> bytes:
         with asked(path):
@@ -53,7 +54,7 @@ class LiveHost(Host):
 
     def list(self, path: str, wanted: Wanted | None = None) -> tuple[str, ...]:
         with asked(path):
-            return tuple(sorted(filter(wanted, os.listdir(self._real(path)))))
+            return tuple(sorted(map(self.private.hide, filter(wanted, os.listdir(self._real(path))))))
 
     def stat(self, path: str) -> Stat:
         with asked(path):
@@ -61,10 +62,10 @@ class LiveHost(Host):
 
     def readlink(self, path: str) -> str:
         with asked(path):
-            return tilde(os.readlink(self._real(path)), self.home)
+            return self.private.hide(os.readlink(self._real(path)))
 
     def realpath(self, path: str) -> str:
-        return tilde(os.path.realpath(self._real(path)), self.home)
+        return self.private.hide(os.path.realpath(self._real(path)))
 
     def try_open(self, path: str) -> None:
         with asked(path):
@@ -74,20 +75,24 @@ class LiveHost(Host):
         # Relative entries of PATH would let the current folder decide what runs.
         entries = (p for p in os.environ.get("PATH", os.defpath).split(os.pathsep) if os.path.isabs(p))
         found = shutil.which(name, path=os.pathsep.join(entries))
-        return None if found is None else tilde(found, self.home)
+        return None if found is None else self.private.hide(found)
 
     def _run(self, argv: tuple[str, ...], timeout_s: float, stdin: bytes) -> Run:
         with asked(argv[0]):
-            return run_process((self._real(argv[0]), *argv[1:]), timeout_s=timeout_s, stdin=stdin)
+            run = run_process((self._real(argv[0]), *argv[1:]), timeout_s=timeout_s, stdin=stdin)
+        return replace(run, stdout=self.private.hide_bytes(run.stdout), stderr=self.private.hide_bytes(run.stderr))
 
     def environ(self, wanted: Callable[[str], bool]) -> Mapping[str, str]:
-        return {name: shown(name, value, self.home) for name, value in os.environ.items() if wanted(name)}
+        return {self.private.hide(name): self._shown(name, value) for name, value in os.environ.items() if wanted(name)}
+
+    def _shown(self, name: str, value: str) -> str:
+        return "<set>" if _SECRET.search(name) else self.private.hide_text(value)
 
     def asked_python(self, choice: str | None) -> str | None:
-        return None if choice is None else tilde(os.path.abspath(os.path.expanduser(choice)), self.home)
+        return None if choice is None else self.private.hide(os.path.abspath(os.path.expanduser(choice)))
 
     def own_python(self) -> str | None:
-        return tilde(sys.executable, self.home) if sys.executable else None
+        return self.private.hide(sys.executable) if sys.executable else None
 
     def identity(self) -> Identity:
         return _identity()
@@ -97,7 +102,8 @@ class LiveHost(Host):
 
     def gpu_code(self, path: str) -> FileCode:
         with asked(path):
-            return gpucode.read_file(self._real(path))
+            found = gpucode.read_file(self._real(path))
+        return replace(found, rpath=tuple(map(self.private.hide, found.rpath)))  # a library built at home names it
 
     def kernel_files(self, library: str, path: str) -> KernelFiles:
         with asked(path):
@@ -132,20 +138,6 @@ def from_os_stat(found: os.stat_result) -> Stat:
         gid=found.st_gid,
         size_bytes=found.st_size,
     )
-
-
-def _home() -> str | None:
-    """The home folder, from $HOME or the password file; None where neither knows one."""
-    home = os.environ.get("HOME", "")
-    if not os.path.isabs(home):
-        import pwd
-
-        try:
-            home = pwd.getpwuid(os.getuid()).pw_dir
-        except KeyError:  # a uid without an entry, as in many containers
-            return None
-    home = os.path.normpath(home)
-    return None if home == "/" else home
 
 
 def _identity() -> Identity:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import selectors
 import signal
 import subprocess
+import threading
 import time
 from typing import IO
 
 from rocmkit.host.base import LIMIT_BYTES, Run
+
+_ENDING = threading.Event()
 
 
 def run_process(argv: tuple[str, ...], *, timeout_s: float, stdin: bytes = b"", env: dict[str, str] | None = None) -> Run:
@@ -19,6 +23,8 @@ def run_process(argv: tuple[str, ...], *, timeout_s: float, stdin: bytes = b"", 
     Raises OSError where it cannot be started. Never waits longer than `timeout_s` and a moment: a process in
     uninterruptible sleep (a wedged driver) is left behind rather than waited for.
     """
+    if _ENDING.is_set():
+        raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED), argv[0])
     environment = dict(os.environ if env is None else env)
     environment.update(LC_ALL="C", LANGUAGE="C", NO_COLOR="1", PAGER="cat")
     process = subprocess.Popen(
@@ -129,6 +135,30 @@ def _kill_all(process: subprocess.Popen[bytes]) -> None:
             os.kill(pid, signal.SIGKILL)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(timeout=0.5)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent ends, so that `kill_everything` finds them (prctl(2), PR_SET_CHILD_SUBREAPER)."""
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+
+
+def kill_everything(*, within_s: float = 0.5) -> None:
+    """Kill all that this process has started and that is still there, and start nothing more. For the end of a process."""
+    _ENDING.set()
+    end = time.monotonic() + within_s
+    with contextlib.suppress(ChildProcessError):
+        while time.monotonic() < end:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:  # some still run; ChildProcessError: none is left
+                import psutil
+
+                with contextlib.suppress(psutil.Error):
+                    for child in psutil.Process().children(recursive=True):
+                        with contextlib.suppress(OSError):
+                            os.kill(child.pid, signal.SIGKILL)
+                time.sleep(0.005)
 
 
 def _signal_name(number: int) -> str:

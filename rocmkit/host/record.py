@@ -21,32 +21,51 @@ class RecordingHost(Host):
 
     def __init__(self, inner: Host) -> None:
         self.inner = inner
-        self.home = inner.home
+        self.private = inner.private
         self.executes = inner.executes
         self._maps: dict[str, dict[str, Any]] = {}
         self._commands: dict[tuple[str, ...], Ended] = {}
         self._single: dict[str, Any] = {}
         # Probes ask side by side, and some add to the same answer. Held while noting, never while asking.
         self._lock = threading.Lock()
+        self._pending: set[tuple[str, str]] = set()
+        self._running: set[tuple[str, ...]] = set()
 
     def recording(self, about: str) -> Recording:
         """All that was answered so far."""
         with self._lock:  # a probe that was given up may still come back and note something
-            answers: dict[str, Any] = {verb: dict(sorted(found.items())) for verb, found in self._maps.items()} | self._single
-            commands = tuple(self._commands[argv] for argv in sorted(self._commands))
+            # What never came back is as much of an answer.
+            late: dict[str, dict[str, Any]] = {verb: {} for verb in self._maps}
+            for verb, key in self._pending:
+                late[verb][key] = "ETIMEDOUT" if verb == "opens" else {"error": "ETIMEDOUT"}
+            answers: dict[str, Any] = {verb: dict(sorted((late[verb] | found).items())) for verb, found in self._maps.items()}
+            answers |= self._single
+            ended = {argv: Ended(argv=argv, outcome="timeout") for argv in self._running} | self._commands
+            commands = tuple(ended[argv] for argv in sorted(ended))
         return Recording(rocmkit_recording=FORMAT, about=about, commands=commands, **answers)
 
     def _note(self, verb: str, key: str, ask: Callable[[], T], encode: Callable[[T], Any] = to_builtins) -> T:
-        answers = self._maps.setdefault(verb, {})
+        with self._lock:
+            answers = self._maps.setdefault(verb, {})
+            self._pending.add((verb, key))
         try:
             answer = ask()
+            with self._lock:
+                answers[key] = encode(answer)
         except (OSError, ValueError) as error:
             with self._lock:
-                answers[key] = {"error": _error_name(error)}
+                answers[key] = self._refused(verb, error)
             raise
-        with self._lock:
-            answers[key] = encode(answer)
+        finally:
+            with self._lock:
+                self._pending.discard((verb, key))
         return answer
+
+    def _refused(self, verb: str, error: OSError | ValueError) -> Any:
+        name = _error_name(error)
+        if name == "ValueError" and str(error):
+            name = f"ValueError: {self.private.hide_text(str(error))[:200]}"
+        return name if verb == "opens" else {"error": name}
 
     def read(self, path: str, keep: Callable[[bytes], bytes]) -> bytes:
         return self._note("files", path, lambda: self.inner.read(path, keep), _encode_bytes)
@@ -71,33 +90,36 @@ class RecordingHost(Host):
         return self._note("links", "=" + path, lambda: self.inner.realpath(path))
 
     def try_open(self, path: str) -> None:
-        answers = self._maps.setdefault("opens", {})
-        try:
-            self.inner.try_open(path)
-        except OSError as error:
-            answers[path] = _error_name(error)
-            raise
-        answers[path] = "ok"
+        self._note("opens", path, lambda: self.inner.try_open(path), lambda _: "ok")
 
     def which(self, name: str) -> str | None:
         return self._note("which", name, lambda: self.inner.which(name))
 
     def run(self, argv: tuple[str, ...], keep: Callable[[bytes], bytes], *, timeout_s: float, stdin: bytes = b"") -> Run:
+        with self._lock:
+            self._running.add(argv)
         try:
             run = self.inner.run(argv, keep, timeout_s=timeout_s, stdin=stdin)
         except OSError as error:
-            self._commands[argv] = Ended(argv=argv, error=_error_name(error))
+            self._ended(Ended(argv=argv, error=_error_name(error)))
             raise
-        self._commands[argv] = Ended(
-            argv=argv,
-            outcome=run.outcome,
-            exit=run.exit,
-            signal=run.signal,
-            stdout=run.stdout.decode("utf-8", "replace"),
-            stderr=run.stderr.decode("utf-8", "replace"),
-            truncated=run.truncated,
+        self._ended(
+            Ended(
+                argv=argv,
+                outcome=run.outcome,
+                exit=run.exit,
+                signal=run.signal,
+                stdout=run.stdout.decode("utf-8", "replace"),
+                stderr=run.stderr.decode("utf-8", "replace"),
+                truncated=run.truncated,
+            )
         )
         return run
+
+    def _ended(self, command: Ended) -> None:
+        with self._lock:
+            self._running.discard(command.argv)
+            self._commands[command.argv] = command
 
     def _run(self, argv: tuple[str, ...], timeout_s: float, stdin: bytes) -> Run:  # pragma: no cover - run() never comes here
         raise NotAsked(argv[0])

@@ -13,7 +13,10 @@ from rocmkit.model import DataError, Model, convert, load_yaml, to_builtins
 
 FORMAT = 1
 #: No recording of a machine comes near this.
-MAX_BYTES = 32 << 20
+MAX_BYTES = 16 << 20
+#: Longer paths do not exist (PATH_MAX of linux/limits.h), and a whole machine has no more folders.
+MAX_PATH = 4096
+MAX_FOLDERS = 200_000
 
 
 class Refused(Model):
@@ -69,6 +72,13 @@ def load(text: str, *, source: str) -> Recording:
     found = convert(load_yaml(text, source=source), Recording, source=source)
     if found.rocmkit_recording != FORMAT:
         raise DataError(f"{source}: recording format {found.rocmkit_recording}; this rocmkit reads {FORMAT}")
+    paths = [
+        path for answers in (found.files, found.folders, found.links, found.stats, found.gpu_code, found.kernel_files) for path in answers
+    ]
+    if any(len(path) > MAX_PATH for path in paths):
+        raise DataError(f"{source}: a path is longer than {MAX_PATH} letters")
+    if found.whole and sum(path.count("/") for path in paths) > MAX_FOLDERS:
+        raise DataError(f"{source}: more than {MAX_FOLDERS} folders")
     return found
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from rocmkit.gpucode.values import FileCode, KernelFiles
-from rocmkit.host.base import Host, Identity, Limits, NotAsked, Run, Space, Stat, Wanted, absent
+from rocmkit.host.base import LIMIT_BYTES, Host, Identity, Limits, NotAsked, Run, Space, Stat, Wanted, absent
 from rocmkit.host.recording import Raw, Recording
 from rocmkit.model import DataError, convert
 
@@ -59,8 +59,8 @@ class ReplayHost(Host):
         path = self._through_links(path)
         value = self.recording.files.get(path)
         if isinstance(value, dict) and "base64" in value:
-            return base64.b64decode(convert(value, Raw, source=path).base64, validate=True)
-        return self._answer("files", path, str).encode()
+            return base64.b64decode(convert(value, Raw, source=path).base64, validate=True)[:LIMIT_BYTES]
+        return self._answer("files", path, str).encode()[:LIMIT_BYTES]
 
     def _through_links(self, path: str) -> str:
         """`path` with the links that a whole machine lists resolved; a recording was asked with the same words."""
@@ -179,8 +179,8 @@ class ReplayHost(Host):
 
 
 def _error(name: str, key: str) -> Exception:
-    if name == "ValueError":
-        return ValueError(f"{key}: not what was asked for")
+    if name.startswith("ValueError"):
+        return ValueError(name.partition(": ")[2] or f"{key}: not what was asked for")
     number = getattr(errno, name, None) if name.startswith("E") and name.isalnum() else None
     if not isinstance(number, int):
         return DataError(f"unknown error {name!r} at {key}")

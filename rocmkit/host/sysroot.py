@@ -26,7 +26,7 @@ class SysrootHost(Host):
 
     def _resolve(self, path: str, *, follow_last: bool = True) -> tuple[Path, str]:
         """The real place of `path`, and its own name inside the root after following links, as chroot(2) would."""
-        todo = [part for part in PurePosixPath(path).parts if part != "/"]
+        todo = [part for part in PurePosixPath(self.private.reveal(path)).parts if part != "/"]
         done: list[str] = []
         links = 0
         while todo:
@@ -68,7 +68,7 @@ class SysrootHost(Host):
 
     def list(self, path: str, wanted: Wanted | None = None) -> tuple[str, ...]:
         with asked(path):
-            return tuple(sorted(filter(wanted, os.listdir(self._resolve(path)[0]))))
+            return tuple(sorted(map(self.private.hide, filter(wanted, os.listdir(self._resolve(path)[0])))))
 
     def stat(self, path: str) -> Stat:
         with asked(path):
@@ -80,10 +80,10 @@ class SysrootHost(Host):
             if not self.exists(path):
                 raise absent(path)
             raise OSError(errno.EINVAL, "not a link", path)
-        return text
+        return self.private.hide(text)
 
     def realpath(self, path: str) -> str:
-        return self._resolve(path)[1]
+        return self.private.hide(self._resolve(path)[1])
 
     def try_open(self, path: str) -> None:
         if not self.exists(path):

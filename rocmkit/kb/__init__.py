@@ -30,11 +30,14 @@ from rocmkit.kb.releases import (
     torch_builds,
     torch_wheel,
     torch_wheels,
+    torchaudio_for,
 )
+from rocmkit.kb.reports import all_torch_reports, torch_reports
 from rocmkit.kb.targets import arch, archs, compatible, gfx_of_version, overrides, pci, pci_names, rocblas_kernels
 from rocmkit.model import Model
 
 __all__ = [
+    "all_torch_reports",
     "aotriton_archs",
     "arch",
     "archs",
@@ -63,8 +66,10 @@ __all__ = [
     "pci_names",
     "rocblas_kernels",
     "torch_builds",
+    "torch_reports",
     "torch_wheel",
     "torch_wheels",
+    "torchaudio_for",
 ]
 
 

@@ -150,18 +150,27 @@ def torch_wheel(torch: str, rocm: str) -> TorchWheel | None:
     return None
 
 
-def best_torch(gfx: str, python: str) -> TorchWheel | None:
-    """The newest released family with kernels and rocBLAS files for `gfx`, and with wheels for that Python (`3.10`)."""
-    name = base(gfx)
+def best_torch(gfx: str, python: str, also: tuple[str, ...] = ()) -> TorchWheel | None:
+    """The newest released family with kernels and rocBLAS files for `gfx` and for all of `also`, and with wheels for that Python.
+
+    `python` is named as wheels name it: `3.10`, or `3.13t` for a free-threaded one.
+    """
+    names = {base(name) for name in (gfx, *also)}
     found = re.fullmatch(r"([0-9]+\.[0-9]+)(?:\.[0-9]+)?(t?)", python, re.ASCII)
     if found is None:
         return None
     fit = (
-        row
-        for row in torch_wheels()
-        if row.stable and name in row.archs and name not in row.rocblas_missing and found[1] + found[2] in row.python
+        row for row in torch_wheels() if row.stable and names <= {*row.archs} - {*row.rocblas_missing} and found[1] + found[2] in row.python
     )
     return max(fit, key=lambda row: (numbers(row.torch) or (), numbers(row.rocm) or ()), default=None)
+
+
+@cache
+def torchaudio_for(torch: str) -> str | None:
+    """The release series of torchaudio (`2.11`) that goes with a release series of torch (`2.13`); None outside the table."""
+    found = next((row.torchaudio for row in torch_wheels() if row.torch == torch), None)
+    pair = series(found) if found else None
+    return ".".join(map(str, pair)) if pair else None
 
 
 def torch_builds(gfx: str | None = None) -> tuple[TorchBuild, ...]:

@@ -7,7 +7,8 @@ from functools import cache, lru_cache
 from typing import Literal
 
 from rocmkit.kb._load import ROOT, document
-from rocmkit.kb.values import Arch, Known, OverrideRow, PciName
+from rocmkit.kb.gpus import Arch, OverrideRow, PciName
+from rocmkit.kb.values import Known
 from rocmkit.kb.versions import within
 from rocmkit.model import Model
 

@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 
-from rocmkit.host.base import Host, Keep, tilde
+from rocmkit.host.base import Host, Keep
 from rocmkit.model import Model
 
 #: More metadata files than this are not opened, nor more .pth files.
@@ -94,7 +94,7 @@ class _Found:
         versions: dict[str, set[str]] = defaultdict(set)
         for name in names:
             if name.startswith("~"):  # pip renames a folder so before it removes it
-                self.broken.add(f"{path}/{_shown(name)}")
+                self.broken.add(f"{path}/{name}")
             elif name.endswith(_METADATA):
                 self._take(path, name, versions)
             elif self.wanted.fullmatch(name):
@@ -121,7 +121,7 @@ class _Found:
         match = _NAMED.fullmatch(stem if kind == "dist-info" else _PY_TAG.sub("", stem))
         found = (match["name"], match["version"]) if match else self._read(path, name, kind)
         if found is None:
-            self.broken.add(f"{path}/{_shown(name)}")
+            self.broken.add(f"{path}/{name}")
         else:
             versions[normalise(found[0])].add(found[1])
 
@@ -173,7 +173,7 @@ def plain_lines(host: Host) -> Keep:
         kept = [
             line for line in lines if line and not line.startswith((b"#", b"import ", b"import\t")) and line.isascii() and b"\0" not in line
         ]
-        return b"\n".join(tilde(line.decode("ascii"), host.home).encode() for line in kept[:MAX_PATHS])
+        return b"\n".join(host.private.hide(line.decode("ascii")).encode() for line in kept[:MAX_PATHS])
 
     return keep
 
@@ -191,8 +191,3 @@ def _ordered(versions: set[str]) -> tuple[str, ...]:
             return Version("0.dev0"), text
 
     return tuple(sorted(versions, key=key))
-
-
-def _shown(name: str) -> str:
-    """A file name as text: one that is not UTF-8 could not be printed as JSON."""
-    return name.encode("utf-8", "backslashreplace").decode()

@@ -58,9 +58,7 @@ def env_files(host: Host) -> tuple[EnvLine, ...]:
 
     def keep(data: bytes) -> bytes:
         script = data.decode("utf-8", "replace")
-        if host.home:  # so that no path in a value names the user
-            script = re.sub(re.escape(host.home) + r"(?![\w.-])", "~", script)
-        return "\n".join(f"{name}={value}" for name, value in assignments(script)).encode()
+        return "\n".join(f"{name}={host.private.hide_text(value)}" for name, value in assignments(script)).encode()
 
     found = []
     for path in (*FILES, *scripts):

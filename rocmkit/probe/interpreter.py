@@ -9,7 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from rocmkit.host.base import Host, Keep, NotAsked, ProcessDied, Run, tilde
+from rocmkit.host.base import Host, Keep, NotAsked, ProcessDied, Run
+from rocmkit.host.names import Names
 from rocmkit.model import Model, convert, to_json
 
 TIMEOUT_S = 3.0
@@ -97,7 +98,7 @@ def ask(host: Host, executable: str) -> Interpreter:
     ValueError where it ends without an answer, NotAsked.
     """
     script = Path(__file__).with_name("ask_python.py").read_bytes()
-    run = host.run((executable, *OPTIONS), answer_only(host.home), timeout_s=TIMEOUT_S, stdin=script)
+    run = host.run((executable, *OPTIONS), answer_only(host.private), timeout_s=TIMEOUT_S, stdin=script)
     marked = _MARKED.search(run.stdout)
     if marked is None:
         raise _no_answer(executable, run)
@@ -114,8 +115,8 @@ def parse(data: bytes, source: str) -> Interpreter:
     return convert(value, Interpreter, source=source)
 
 
-def answer_only(home: str | None) -> Keep:
-    """Keep the marked answer with `~` for the home folder; without one, only what kind of complaint there was."""
+def answer_only(names: Names) -> Keep:
+    """Keep the marked answer without `names`; without one, only what kind of complaint there was."""
 
     def keep(data: bytes) -> bytes:
         marked = _MARKED.search(data)
@@ -126,10 +127,10 @@ def answer_only(home: str | None) -> Keep:
                 return b""
             shown = msgspec.structs.replace(
                 found,
-                executable=tilde(found.executable, home),
-                prefix=tilde(found.prefix, home),
-                base_prefix=tilde(found.base_prefix, home),
-                paths=tuple(tilde(path, home) for path in found.paths),
+                executable=names.hide(found.executable),
+                prefix=names.hide(found.prefix),
+                base_prefix=names.hide(found.base_prefix),
+                paths=tuple(map(names.hide, found.paths)),
             )
             return b"<rocmkit-python>" + to_json(shown, indent=-1).encode() + b"</rocmkit-python>"
         complaints = _COMPLAINTS.findall(data[-8192:])
@@ -209,7 +210,7 @@ def _pyvenv(host: Host, prefix: str) -> dict[str, str]:
         wanted = (b"home", b"version", b"version_info", b"include-system-site-packages")
         lines = [(key.strip().lower(), value.strip()) for key, equals, value in found if equals]
         return b"\n".join(
-            key + b" = " + (os.fsencode(tilde(os.fsdecode(value), host.home)) if key == b"home" else value)
+            key + b" = " + (host.private.hide(os.fsdecode(value)).encode() if key == b"home" else value)
             for key, value in lines
             if key in wanted
         )

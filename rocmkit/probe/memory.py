@@ -41,7 +41,7 @@ def limit_files(cgroup: str) -> tuple[str, ...]:
     The paths are as the group's namespace shows them: in a container often just "/", or one that is not mounted there.
     """
     found: list[str] = []
-    for line in cgroup.splitlines():
+    for line in cgroup.splitlines()[:100]:
         number, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
         if number == "0" and not controllers:
@@ -50,7 +50,7 @@ def limit_files(cgroup: str) -> tuple[str, ...]:
             root, name = "/sys/fs/cgroup/memory", "memory.limit_in_bytes"
         else:
             continue
-        path = posixpath.normpath("/" + path.strip().lstrip("/"))
+        path = posixpath.normpath("/" + path[:4096].strip().lstrip("/"))
         while True:
             found.append(posixpath.normpath(f"{root}/{path}") + f"/{name}")
             if path == "/":

@@ -75,7 +75,7 @@ def kernel_parameters(host: Host) -> tuple[str, ...]:
 
 def cgroups(host: Host, process: str = "self") -> str:
     """/proc/PROCESS/cgroup, one "ID:CONTROLLERS:PATH" a line. Raises OSError, NotAsked."""
-    return host.read_text(f"/proc/{process}/cgroup", whole)
+    return host.read_text(f"/proc/{process}/cgroup", host.private.hide_bytes)
 
 
 def os_release(release: str) -> Os:

@@ -54,10 +54,8 @@ def find(name: str) -> Page:
     for check in all_checks():
         if wanted in {check.code.lower(), check.id}:
             return page(check)
-    near = difflib.get_close_matches(wanted, [c.id for c in all_checks()] + [c.code.lower() for c in all_checks()], n=3)
-    hint = (
-        f"did you mean {', '.join(n.upper() if n.startswith('rk') else n for n in near)}?" if near else "`rocmkit explain --list` lists all"
-    )
+    near = difflib.get_close_matches(wanted, [c.id for c in all_checks()], n=3)
+    hint = f"did you mean {', '.join(near)}?" if near else "`rocmkit explain --list` lists all"
     raise UsageError(f"no check is called {name!r}", hint)
 
 

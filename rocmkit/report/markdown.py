@@ -34,6 +34,9 @@ def _lines(report: Report) -> Iterator[str]:
         for name, reason, detail in failures:
             yield f"- {name} ({reason}): {_inline(detail)}"
     yield ""
+    if report.left_out:
+        yield f"Left out on request: {', '.join(report.left_out)}."
+        yield ""
     yield "<details><summary>All checks</summary>"
     yield ""
     yield "| code | check | outcome | because |"
@@ -62,12 +65,11 @@ def _fault(judgement: Judgement, fault: Fault) -> Iterator[str]:
     yield f"- fix: {_inline(fix.text)}" + (f" (needs {', '.join(needs)})" if needs else "")
     if fix.caution:
         yield f"- caution: {_inline(fix.caution)}"
-    for title, commands in (("", fix.commands), ("verify", fix.verify)):
+    for title, commands in (("run", fix.commands), ("verify", fix.verify)):
         if commands:
             yield ""
-            if title:
-                yield f"{title}:"
-                yield ""
+            yield f"{title}:"
+            yield ""
             fence = "`" * max(3, *(_longest_run(command) + 1 for command in commands))
             yield fence + "sh"
             yield from commands

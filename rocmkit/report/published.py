@@ -10,6 +10,7 @@ from typing import Literal
 
 from rocmkit import __version__, kb
 from rocmkit.doctor import examine
+from rocmkit.doctor.check import Check
 from rocmkit.doctor.result import Finding, Fix, Result, Text
 from rocmkit.facts import Facts, GapReason
 from rocmkit.model import Model
@@ -71,7 +72,8 @@ class Report(Model, kw_only=True):
     verdict: Literal["ready", "degraded", "blocked", "unknown", "not-applicable"]  # the one word
     exit: int  # the exit code
     facts: Facts  # everything that was read
-    results: tuple[Judgement, ...]  # every check, by code
+    results: tuple[Judgement, ...]  # every check that was made, or could not be, by code
+    left_out: tuple[str, ...]  # codes that --only and --skip left out
     routes: tuple[()] = ()  # reserved: ways to a running system
 
 
@@ -82,17 +84,18 @@ class Reports(Model, kw_only=True):
     reports: tuple[Report, ...]  # one for each recording, in their order
 
 
-def publish(facts: Facts, results: Iterable[Result], *, source: str, strict: bool) -> Report:
+def publish(facts: Facts, checks: Iterable[Check], *, source: str, strict: bool = False, left_out: tuple[str, ...] = ()) -> Report:
     """The report on `facts`; `source` says what was looked at ("this machine", a folder, a recording)."""
-    results = tuple(results)
+    results = examine.examine(facts, checks)
     return Report(
         rocmkit=__version__,
         kb=kb.date(),
         source=source,
-        verdict=examine.verdict(facts, results),
-        exit=int(examine.exit_code(facts, results, strict=strict)),
+        verdict=examine.verdict(facts, results, chosen=bool(left_out)),
+        exit=int(examine.exit_code(facts, results, strict=strict, chosen=bool(left_out))),
         facts=facts,
         results=tuple(_judgement(result) for result in results),
+        left_out=left_out,
     )
 
 

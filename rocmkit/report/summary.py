@@ -38,8 +38,8 @@ NOTABLE = (
 
 
 def machine_lines(facts: Facts) -> Iterator[tuple[str, str]]:
-    """(label, text) for each part of the machine; a part that is not known says why."""
-    yield "GPU", _gpus(facts)
+    """(label, text) for each part of the machine; a part that is not known says why. One line for each GPU."""
+    yield from (("GPU", text) for text in _gpus(facts))
     yield "driver", _driver(facts)
     yield "system", _system(facts)
     yield "ROCm", _rocm(facts)
@@ -62,32 +62,40 @@ def failures(facts: Facts) -> Iterator[tuple[str, str, str]]:
 
 
 def findings(report: Report) -> list[Judgement]:
-    """Checks that found something: errors, then warnings, then notes; what is sure before what is likely."""
+    """Checks that found something: errors, then warnings, then notes; what is sure first, then what has commands to copy."""
     rank = {"error": 0, "warning": 1, "note": 2}
 
-    def key(one: Judgement) -> tuple[int, int, str]:
-        return rank[one.severity], 0 if any(f.confidence == "sure" for f in one.findings) else 1, one.code
+    def key(one: Judgement) -> tuple[int, bool, bool, str]:
+        return rank[one.severity], likely(one), not any(f.fix and f.fix.commands for f in one.findings), one.code
 
     return sorted((one for one in report.results if one.outcome == "found"), key=key)
 
 
-def counts(report: Report) -> dict[str, int]:
-    """How many checks ended how: error, warning, note, ok, skipped, crashed."""
-    found = {"error": 0, "warning": 0, "note": 0, "ok": 0, "skipped": 0, "crashed": 0}
-    for one in report.results:
-        found[one.severity if one.outcome == "found" else one.outcome] += 1
-    return found
+def likely(one: Judgement) -> bool:
+    """Whether none of its findings is sure."""
+    return all(fault.confidence == "likely" for fault in one.findings)
+
+
+def counted(number: int, word: str) -> str:
+    """ "1 check", "2 checks"."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _found(report: Report) -> list[str]:
+    """What was found, counted: "1 error", "2 likely errors", "1 note"."""
+    kinds = Counter(("likely " if one.severity == "error" and likely(one) else "") + one.severity for one in findings(report))
+    return [counted(kinds[kind], kind) for kind in ("error", "likely error", "warning", "likely warning", "note") if kinds[kind]]
 
 
 def verdict_line(report: Report) -> str:
     """The one line that ends the report."""
-    number = counts(report)
-    words = [f"{number[kind]} {kind}{'s' if number[kind] != 1 else ''}" for kind in ("error", "warning", "note") if number[kind]]
+    words = _found(report)
     if report.verdict == "not-applicable":
         wsl = not isinstance(report.facts.system, Gap) and report.facts.system.wsl is True
-        reason = "WSL shows its GPU in a way that rocmkit does not read" if wsl else "no AMD GPU on this machine"
+        reason = "WSL shows its GPU in a way that rocmkit does not read" if wsl else "no AMD GPU was found"
     elif report.verdict == "unknown":
-        reason = ", ".join(["not enough could be seen to judge", *words])
+        made = f"only {len(report.results)} of {len(report.results) + len(report.left_out)} checks were asked for"
+        reason = ", ".join([made if report.left_out else "not enough could be seen to judge", *words])
     elif report.verdict == "ready":
         reason = ", ".join(["the GPU is usable by this Python environment as far as files can tell", *words])
     else:
@@ -116,11 +124,12 @@ def gpu_line(gpu: Gpu) -> str:
     return ", ".join(parts)
 
 
-def _gpus(facts: Facts) -> str:
+def _gpus(facts: Facts) -> list[str]:
     if isinstance(facts.gpus, Gap):
-        return f"not known ({facts.gpus.detail})"
-    lines = Counter(map(gpu_line, facts.gpus))
-    return "; ".join(f"{count} partitions, each {line}" if count > 1 else line for line, count in lines.items()) or "no AMD GPU"
+        return [f"not known ({facts.gpus.detail})"]
+    hidden = not isinstance(facts.kfd, Gap) and bool(facts.kfd.masked_nodes)
+    lines = Counter(gpu_line(gpu) + (", not given to this container" if hidden and gpu.kfd_node is None else "") for gpu in facts.gpus)
+    return [f"{count} partitions, each {line}" if count > 1 else line for line, count in lines.items()] or ["no AMD GPU"]
 
 
 def _driver(facts: Facts) -> str:

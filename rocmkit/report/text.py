@@ -74,28 +74,42 @@ def _fault(judgement: Judgement, fault: Fault, style: Style, marks: dict[str, st
         return
     needs = [word for word, needed in (("root", fix.root), ("logging in again", fix.relogin), ("a reboot", fix.reboot)) if needed]
     yield from _wrapped(_label("fix"), fix.text + (f" (needs {', '.join(needs)})" if needs else ""), width, indent=4 + _LABEL)
+    yield from _commands("run", fix.commands, style)
     if fix.caution:
         yield from _wrapped(_label("caution"), fix.caution, width, indent=4 + _LABEL)
-    for command in fix.commands:
-        yield " " * (4 + _LABEL) + style("cyan", _clean(command))
-    for number, command in enumerate(fix.verify):
-        yield (_label("verify") if number == 0 else " " * (4 + _LABEL)) + style("cyan", _clean(command))
+    yield from _commands("verify", fix.verify, style)
+
+
+def _commands(word: str, commands: tuple[str, ...], style: Style) -> Iterator[str]:
+    for number, command in enumerate(commands):
+        yield (_label(word) if number == 0 else " " * (4 + _LABEL)) + style("cyan", _clean(command))
 
 
 def _folded(report: Report, style: Style, marks: dict[str, str], width: int) -> Iterator[str]:
     passed = [one.code for one in report.results if one.outcome == "ok"]
     skipped = [one for one in report.results if one.outcome == "skipped"]
     if passed:
-        yield from _wrapped(f"{style(STYLES['ok'], marks['ok'])} ", f"{len(passed)} checks passed: {', '.join(passed)}", width, indent=2)
-    if skipped:
-        by_reason: dict[str, list[str]] = {}
-        for one in skipped:
-            by_reason.setdefault(one.because or "", []).append(one.code)
-        yield from _wrapped("- ", f"{len(skipped)} checks not made:", width, indent=2)
+        line = f"{summary.counted(len(passed), 'check')} passed: {', '.join(passed)}"
+        yield from _wrapped(f"{style(STYLES['ok'], marks['ok'])} ", line, width, indent=2)
+    # A cause that stands above under "Could not be read" is not told again for each check that it keeps from looking.
+    above = [detail for _, _, detail in summary.failures(report.facts)]
+    by_reason: dict[str, list[str]] = {}
+    for one in skipped:
+        reason = one.because or ""
+        for detail in above:
+            reason = reason.replace(detail, "see above")
+        by_reason.setdefault(reason, []).append(one.code)
+    if report.left_out:
+        by_reason["left out on request"] = list(report.left_out)
+    number = sum(map(len, by_reason.values()))
+    if len(by_reason) == 1:
+        yield from _wrapped("- ", f"{summary.counted(number, 'check')} not made: {next(iter(by_reason))}", width, indent=2)
+    elif by_reason:
+        yield f"- {number} checks not made:"
         for reason, codes in by_reason.items():
             which = ", ".join(codes) if len(codes) <= _MANY else f"{len(codes)} checks"
             yield from _wrapped("    ", f"{which}: {reason}", width, indent=6)
-    if passed or skipped:
+    if passed or by_reason:
         yield ""
 
 

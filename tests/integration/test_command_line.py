@@ -79,6 +79,15 @@ def test_this_machine_recorded_and_replayed_gives_equal_facts(tmp_path: Path) ->
     assert replayed.json["results"] == live.json["results"]
 
 
+def test_leaving_checks_out_is_told_and_never_ready() -> None:
+    assert from_("radeon-vii", "--json").json["verdict"] == "degraded"
+    ran = from_("radeon-vii", "--skip", "RK413")
+    assert ran.out.splitlines()[-1].startswith("UNKNOWN: only ")
+    assert "RK413: left out on request" in ran.out
+    assert ran.code == 0
+    assert from_("radeon-vii", "--json", "--skip", "RK413").json["left_out"] == ["RK413"]
+
+
 def test_only_and_skip() -> None:
     assert [r["code"] for r in from_("no-access", "--json", "--only", "kfd-permission", "--only", "RK101").json["results"]] == [
         "RK101",
@@ -100,6 +109,11 @@ def test_strict_makes_warnings_count() -> None:
         (("doctor", "--from", "/dev/null"), "not a recording"),
         (("doctor", "--sysroot", "/nowhere"), "does not exist"),
         (("explain",), "name one check"),
+        (("doctor", "--only", "RK101", "--skip", "RK101"), "leave no check"),
+        (("doctor", "--record", "x.yaml", "-o", "x.yaml"), "named twice"),
+        (("doctor", "--python", "/nope/python"), "no such file"),
+        (("doctor", "--python", ""), "no such file"),
+        (("doctor", "-o", "/dev/full"), "No space left on device"),
         (("explain", "kfd-permision"), "did you mean kfd-permission"),
         (("nonsense",), "No such command"),
     ],
@@ -122,6 +136,30 @@ def test_output_goes_to_a_file_at_once(tmp_path: Path) -> None:
     assert from_("no-access", "-o", str(tmp_path / "no/such/folder")).code == 2
 
 
+def test_a_device_is_written_to_and_a_link_is_followed_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "pipe").touch()
+    (tmp_path / "link").symlink_to("pipe")
+    assert from_("no-access", "-o", str(tmp_path / "link")).code == 1
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "pipe").read_text().endswith("BLOCKED: 1 error\n")
+    (tmp_path / "null").symlink_to("/dev/null")
+    assert from_("no-access", "-o", str(tmp_path / "null")).code == 1
+    assert Path("/dev/null").is_char_device()
+    assert from_("no-access", "-o", "-").out.endswith("BLOCKED: 1 error\n")
+
+
+def test_standard_output_that_is_closed_full_or_narrow() -> None:
+    def code(redirection: str) -> int:
+        command = f"'{sys.executable}' -m rocmkit doctor --from '{MACHINES}/no-access.yaml' {redirection}"
+        done = subprocess.run(["bash", "-c", command], capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
+        assert b"Traceback" not in done.stderr
+        return done.returncode
+
+    assert code(">&-") == 1
+    assert code(">/dev/full") == 2
+    assert rocmkit("explain", "RK201", env={"PYTHONIOENCODING": "ascii"}).code == 0
+
+
 def test_no_escapes_in_a_pipe_and_colour_on_a_terminal() -> None:
     assert "\x1b" not in from_("no-access").out
     assert b"\x1b[1;31m" in on_terminal({})
@@ -131,7 +169,7 @@ def test_no_escapes_in_a_pipe_and_colour_on_a_terminal() -> None:
 def on_terminal(env: dict[str, str]) -> bytes:
     leader, follower = pty.openpty()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "LC_ALL": "C.UTF-8", **env}
-    command = [sys.executable, "-m", "rocmkit.cli", "doctor", "--from", str(MACHINES / "no-access.yaml")]
+    command = [sys.executable, "-m", "rocmkit", "doctor", "--from", str(MACHINES / "no-access.yaml")]
     process = subprocess.Popen(command, stdout=follower, stderr=subprocess.DEVNULL, env=environment)
     os.close(follower)
     got = b""
@@ -153,7 +191,7 @@ def test_ascii_where_the_terminal_has_no_utf8() -> None:
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
-    command = f"'{sys.executable}' -m rocmkit.cli doctor --from '{MACHINES}/the-user.yaml' | head -n 1; echo ${{PIPESTATUS[0]}}"
+    command = f"'{sys.executable}' -m rocmkit doctor --from '{MACHINES}/the-user.yaml' | head -n 1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
     assert done.stderr == ""
     assert done.stdout.splitlines()[-1] == "1"

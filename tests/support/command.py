@@ -36,7 +36,7 @@ def rocmkit(*arguments: str, env: dict[str, str | None] | None = None, timeout_s
         else:
             environment[name] = value
     start = time.monotonic()
-    command = [sys.executable, "-m", "rocmkit.cli", *arguments]
+    command = [sys.executable, "-m", "rocmkit", *arguments]
     done = subprocess.run(command, capture_output=True, env=environment, timeout=timeout_s, check=False)
     return Ran(done.returncode, done.stdout, done.stderr, time.monotonic() - start)
 

@@ -130,14 +130,17 @@ def test_checks_that_wait_for_one_another_are_refused() -> None:
         ([likely], {}, True, "degraded", Exit.BLOCKED),
         ([warns], {}, False, "degraded", Exit.OK),
         ([warns], {}, True, "degraded", Exit.BLOCKED),
-        ([needs_access], {}, False, "unknown", Exit.OK),
+        ([needs_access], {}, False, "unknown", Exit.INCONCLUSIVE),
         ([raises], {}, False, "unknown", Exit.INCONCLUSIVE),
         ([cause, raises], {}, False, "blocked", Exit.BLOCKED),
         ([], {"gpus": ()}, False, "not-applicable", Exit.NOT_APPLICABLE),
         ([], {"gpus": gap("denied", "x")}, False, "unknown", Exit.INCONCLUSIVE),
         ([], {"runtime": gap("timeout", "rocminfo")}, False, "unknown", Exit.INCONCLUSIVE),
-        ([], {"access": gap("not-executed", "x")}, False, "unknown", Exit.OK),
-        ([], {"kernel_log": gap("denied", "x")}, False, "unknown", Exit.OK),
+        ([], {"gpus": gap("absent", "no /sys")}, False, "unknown", Exit.INCONCLUSIVE),
+        ([], {"access": gap("not-executed", "x"), "env": gap("not-executed", "x")}, False, "unknown", Exit.OK),
+        ([], {"gpus": gap("absent", "no /sys"), "env": gap("not-executed", "x")}, False, "unknown", Exit.INCONCLUSIVE),
+        ([likely], {"runtime": gap("absent", "no rocminfo")}, False, "degraded", Exit.OK),
+        ([likely], {"kernel_log": gap("denied", "x")}, False, "degraded", Exit.OK),
     ],
 )
 def test_verdict_and_exit_code(checks: list[Check], sections: dict[str, object], strict: bool, word: str, code: Exit) -> None:
@@ -153,6 +156,8 @@ def test_ready_needs_its_checks_to_have_passed() -> None:
     results = tuple(Result(code="RK1", id=name, title="", severity="error", outcome="ok") for name in READY)
     assert verdict(machine(gpus=(GPU,)), results) == "ready"
     assert verdict(machine(gpus=(GPU,)), results[1:]) == "unknown"
+    assert verdict(machine(gpus=(GPU,)), results, chosen=True) == "unknown"
+    assert exit_code(machine(gpus=(GPU,)), results, chosen=True) is Exit.OK
 
 
 def test_a_message_fills_in_names_only() -> None:

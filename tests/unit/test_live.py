@@ -7,8 +7,8 @@ import pwd
 
 import pytest
 
-from rocmkit.host.base import tilde
 from rocmkit.host.live import LiveHost
+from rocmkit.host.names import Names
 
 
 def test_a_user_without_an_entry_has_no_home_and_no_promises(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,7 +20,7 @@ def test_a_user_without_an_entry_has_no_home_and_no_promises(monkeypatch: pytest
     monkeypatch.setattr(pwd, "getpwuid", nobody)
     monkeypatch.delenv("HOME", raising=False)
     host = LiveHost()
-    assert host.home is None
+    assert host.private.home is None
     assert host.identity().promised == ()
     assert host.identity().uid == os.getuid()
     with pytest.raises(FileNotFoundError):
@@ -30,7 +30,7 @@ def test_a_user_without_an_entry_has_no_home_and_no_promises(monkeypatch: pytest
 @pytest.mark.parametrize("home", ["", "relative", "/"])
 def test_a_home_that_is_none_shortens_nothing(monkeypatch: pytest.MonkeyPatch, home: str) -> None:
     monkeypatch.setenv("HOME", home)
-    assert LiveHost().home != home
+    assert LiveHost().private.home != home
 
 
 def test_programs_are_not_looked_for_in_relative_folders(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,5 +42,5 @@ def test_programs_are_not_looked_for_in_relative_folders(monkeypatch: pytest.Mon
 
 
 def test_a_path_that_only_begins_like_the_home_is_left_alone() -> None:
-    assert tilde("/home/ann/x", "/home/ann") == "~/x"
-    assert tilde("/home/anna/x", "/home/ann") == "/home/anna/x"
+    assert Names("/home/ann").hide("/home/ann/x") == "~/x"
+    assert Names("/home/ann").hide("/home/anna/x") == "/home/anna/x"

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from rocmkit import kb
 from rocmkit.doctor import advice
-from rocmkit.doctor.result import Confidence, Fix, Seen, Text, say
+from rocmkit.doctor.checks import _masks
+from rocmkit.doctor.result import Confidence, Seen
 from rocmkit.facts import Gap, Gpu, KernelLog, Python, PythonLibrary, TorchBuild
 from rocmkit.kb.values import TorchWheel
 from rocmkit.kb.versions import series
 from rocmkit.model import Model
-
-_TORCH_FAMILY = ("torch", "torchvision", "torchaudio", "triton", "pytorch-triton", "pytorch-triton-rocm", "triton-rocm")
 
 
 class Target(Model, kw_only=True):
@@ -24,12 +24,19 @@ class Target(Model, kw_only=True):
     physical: str
     forced: str | None  # NAME=VALUE of the override that is in force
     confidence: Confidence  # "likely" where the environment, and so an override, is not known
+    numbers: tuple[int, ...]  # their numbers for ROCR_VISIBLE_DEVICES; empty: not known
+    first: bool  # programs take one of these unless they are told otherwise
 
     @property
     def seen(self) -> tuple[Seen, ...]:
         """Evidence: the GPU, and the override if there is one."""
         gpu = Seen("GPU " + ", ".join(self.gpus), self.physical)
         return (gpu, Seen("environment", self.forced)) if self.forced else (gpu,)
+
+    @property
+    def gfx_itself(self) -> str:
+        """What the GPU really is: gfx1031, even where it is passed off as gfx1030."""
+        return self.physical.partition(":")[0]
 
 
 class Torch(Model, kw_only=True):
@@ -45,28 +52,45 @@ class Torch(Model, kw_only=True):
 
 
 def targets(gpus: tuple[Gpu, ...], env: dict[str, str] | Gap) -> tuple[Target, ...]:
-    """The kinds of GPU to judge. One built into the processor counts only where there is no other; one without a name cannot be judged."""
-    counted = [gpu for gpu in gpus if gpu.integrated is not True] or list(gpus)
-    found: dict[tuple[str, str, str], tuple[Target, list[str]]] = {}
-    for gpu in counted:
+    """The kinds of GPU to judge, that of the first GPU first. One without a name cannot be judged.
+
+    A GPU that a variable hides does not count, nor one built into the processor beside a card, nor one that KFD does not have
+    beside one that it has: programs do not see these, or should not use them.
+    """
+    counted = _counted(gpus, env)
+    found: dict[tuple[str, str, str, str], list[tuple[Gpu, int | None]]] = {}
+    for gpu, number in counted:
         if gpu.gfx is None:
             continue
         forced = None if isinstance(env, Gap) else _override(env, gpu.kfd_node)
         gfx = forced[1] if forced else gpu.gfx
-        target = Target(
-            gfx=gfx,
-            id=gpu.target_id if gpu.target_id and gfx == gpu.gfx else gfx,
-            gpus=(),
-            physical=gpu.target_id or gpu.gfx,
-            forced=forced[0] if forced else None,
-            confidence="likely" if isinstance(env, Gap) else "sure",
-        )
-        names = found.setdefault((target.id, target.physical, target.forced or ""), (target, []))[1]
-        names.append(advice.place(gpu))
+        seen_as = gpu.target_id if gpu.target_id and gfx == gpu.gfx else gfx
+        found.setdefault((gfx, seen_as, gpu.target_id or gpu.gfx, forced[0] if forced else ""), []).append((gpu, number))
     return tuple(
-        Target(gfx=t.gfx, id=t.id, gpus=tuple(names), physical=t.physical, forced=t.forced, confidence=t.confidence)
-        for t, names in found.values()
+        Target(
+            gfx=gfx,
+            id=seen_as,
+            gpus=tuple(advice.place(gpu) for gpu, _ in members),
+            physical=physical,
+            forced=forced_by or None,
+            confidence="likely" if isinstance(env, Gap) else "sure",
+            numbers=tuple(number for _, number in members if number is not None),
+            first=counted[0] in members,
+        )
+        for (gfx, seen_as, physical, forced_by), members in found.items()
     )
+
+
+def _counted(gpus: tuple[Gpu, ...], env: dict[str, str] | Gap) -> list[tuple[Gpu, int | None]]:
+    """The GPUs that programs compute on, in the programs' order, each with its number before any variable."""
+    in_kfd = sorted((gpu for gpu in gpus if gpu.kfd_node is not None), key=lambda gpu: gpu.kfd_node or 0)
+    numbered: list[tuple[Gpu, int | None]] = [(gpu, number) for number, gpu in enumerate(in_kfd)]
+    shown = None if isinstance(env, Gap) else _masks.visible(env, len(in_kfd))
+    everything = [*numbered, *((gpu, None) for gpu in gpus if gpu.kfd_node is None)]
+    left = [numbered[index] for index in shown] if shown else everything
+    cards = [item for item in left if not advice.integrated(item[0])] or [item for item in everything if not advice.integrated(item[0])]
+    left = cards or left
+    return [item for item in left if item[1] is not None] or left
 
 
 def _override(env: dict[str, str], node: int | None) -> tuple[str, str] | None:
@@ -83,6 +107,11 @@ def fits(codes: tuple[str, ...] | dict[str, int], target: Target) -> bool:
     return any(kb.compatible(code, target.id) for code in codes)
 
 
+def confidence(kind: Target, *, others_served: bool) -> Confidence:
+    """How sure it is that a lack for this GPU stops programs: where another GPU lacks nothing, only if this one comes first."""
+    return kind.confidence if kind.first or not others_served else "likely"
+
+
 def torch_of(python: Python) -> Torch | None:
     """The torch that is installed; None where there is none. Nothing is imported: its version file and its metadata say all this."""
     build = python.torch
@@ -93,10 +122,14 @@ def torch_of(python: Python) -> Torch | None:
         return None
     found = re.search(r"\+rocm([0-9]+\.[0-9]+(?:\.[0-9]+)?)", version, re.ASCII)
     local = version.partition("+")[2]
-    hip: bool | None = known.hip is not None if known else (True if local.startswith("rocm") else None)
+    linked = None if local.startswith(("cu", "cpu")) else next(iter(libraries(python, "torch", "libtorch_hip")), None)
+    hip: bool | None = known.hip is not None if known else (True if local.startswith("rocm") or linked else None)
     rocm = found[1] if found else _dotted(series(known.hip)) if known and known.hip else None
-    where = "torch/version.py" if known else "metadata of torch"
-    what = f"{version}, hip = {known.hip}, cuda = {known.cuda}" if known else version
+    seen = Seen("metadata of torch", version)
+    if known:
+        seen = Seen("torch/version.py", f"{version}, hip = {known.hip}, cuda = {known.cuda}")
+    elif linked and not local.startswith("rocm"):
+        seen = Seen(linked.file, f"is there: torch {version} is built for ROCm")
     return Torch(
         version=version,
         series=_dotted(series(version)),
@@ -104,7 +137,7 @@ def torch_of(python: Python) -> Torch | None:
         cuda=bool(known and known.cuda) or local.startswith("cu"),
         rocm=rocm,
         wheel=kb.torch_wheel(version, rocm) if rocm and hip and local.startswith("rocm") else None,
-        seen=Seen(where, what),
+        seen=seen,
     )
 
 
@@ -133,6 +166,19 @@ def libraries(python: Python, package: str, prefix: str = "") -> tuple[PythonLib
     return tuple(lib for lib in python.libraries if canonical(lib.package) == package and lib.file.rpartition("/")[2].startswith(prefix))
 
 
+def on_hip(python: Python) -> tuple[PythonLibrary, ...]:
+    """Libraries linked with HIP of the packages, torch apart, that speech programs compute with."""
+    computing = re.compile(r"ctranslate2|onnxruntime(-\w+)?|sherpa-onnx(-\w+)?")
+    return tuple(lib for lib in python.libraries if lib.gpu_api == "hip" and computing.fullmatch(canonical(lib.package)))
+
+
+def ct2_elsewhere(python: Python) -> str | None:
+    """The libctranslate2 that the package asks for and does not hold: deleted, or that of a build from source in /usr/local."""
+    libs = libraries(python, "ctranslate2")
+    here = {lib.file.rpartition("/")[2] for lib in libs} | {lib.code.soname for lib in libs if not isinstance(lib.code, Gap)}
+    return next((need for lib in libs for need in lib.needs if need.startswith("libctranslate2") and need not in here), None)
+
+
 def bundled(python: Python, torch: Torch) -> Seen | None:
     """Evidence that torch brings a ROCm of its own, as the wheels of pytorch.org do."""
     for prefix in ("libamdhip64", "libhsa-runtime64", "librocblas"):
@@ -142,6 +188,14 @@ def bundled(python: Python, torch: Torch) -> Seen | None:
         if canonical(item.package) == "torch" and not isinstance(item.kernels, Gap):
             return Seen(item.kernels.path, "torch's own")
     return Seen("metadata of torch", f"{torch.version}: a wheel of pytorch.org, which brings ROCm with it") if torch.wheel else None
+
+
+def lookup_of_torch(python: Python) -> Literal["rpath", "runpath"] | None:
+    """How torch's libraries find each other, where that could be read."""
+    for lib in (*libraries(python, "torch", "libtorch_hip"), *libraries(python, "torch", "libamdhip64"), *libraries(python, "torch")):
+        if not isinstance(lib.code, Gap) and lib.code.rpath_kind:
+            return lib.code.rpath_kind
+    return None
 
 
 def crashes(log: KernelLog | Gap, names: str) -> tuple[Seen, ...]:
@@ -154,85 +208,3 @@ def crashes(log: KernelLog | Gap, names: str) -> tuple[Seen, ...]:
         if place and re.match(names, place[1]):
             found.append(Seen(log.source, line.text))
     return tuple(found)
-
-
-def newest(wheel: TorchWheel) -> str:
-    """The newest patch of a family where it is known: 2.9.1 of 2.9."""
-    return wheel.newest or wheel.torch
-
-
-def pin(package: str, version: str) -> str:
-    """A requirement quoted for the shell: "torch==2.9.1"; for a series, its newest patch: "torch==2.8.*"."""
-    return f'"{package}=={version if version.count(".") > 1 else version + ".*"}"'
-
-
-def one_line(python: Python, code: str, *options: str) -> str:
-    """A command that runs a line of Python in the environment the fix leaves behind."""
-    return " ".join((advice.interpreter(python), *options, "-c", f"'{code}'"))
-
-
-def torch_probe(python: Python) -> str:
-    """A command that multiplies two matrices on the GPU."""
-    code = 'import torch; a = torch.randn(512, 512, device="cuda"); print(torch.__version__, torch.version.hip, (a @ a).norm())'
-    return one_line(python, code, "-X faulthandler")
-
-
-def torch_fix(python: Python, gfx: str, *, verify: tuple[str, ...] = (), note: Text | None = None) -> Fix:
-    """The newest torch that runs on `gfx`, for this Python; another Python where none is made for it; else a build of another origin."""
-    verify = verify or (torch_probe(python),)
-    best = kb.best_torch(gfx, advice.python_minor(python))
-    if best:
-        return Fix(
-            text=note
-            or say(
-                "Install torch {torch} for ROCm {rocm}, the newest wheel of pytorch.org that works on {gfx} with Python {python}.",
-                torch=newest(best),
-                rocm=best.rocm,
-                gfx=gfx,
-                python=advice.python_minor(python),
-            ),
-            commands=_replace(python, best),
-            verify=verify,
-        )
-    other = next((minor for minor in ("3.12", "3.11", "3.13", "3.10", "3.14") if kb.best_torch(gfx, minor)), None)
-    wheel = kb.best_torch(gfx, other) if other else None
-    if other and wheel:
-        return Fix(
-            text=say(
-                "No wheel of pytorch.org that works on {gfx} is made for Python {python}. Make an environment with Python {other} "
-                "and put torch {torch} for ROCm {rocm} into it.",
-                gfx=gfx,
-                python=advice.python_minor(python),
-                other=other,
-                torch=newest(wheel),
-                rocm=wheel.rocm,
-            ),
-            commands=(f"python{other} -m venv ~/rocm-venv", f"~/rocm-venv/bin/python -m pip {_install(python, wheel)}"),
-            verify=tuple(command.replace(advice.interpreter(python), "~/rocm-venv/bin/python", 1) for command in verify),
-        )
-    for build in kb.torch_builds(gfx):
-        if build.install and build.install.startswith("pip "):
-            return Fix(
-                text=say(
-                    "No wheel of pytorch.org works on {gfx}. {what}: {note}", gfx=gfx, what=build.what, note=build.note or build.known
-                ),
-                commands=advice.pip(python, build.install.removeprefix("pip ").replace("{gfx}", gfx)),
-                verify=verify,
-            )
-    return Fix(text=say("No torch that works on {gfx} is known: it has to be built from source for this GPU.", gfx=gfx))
-
-
-def _install(python: Python, wheel: TorchWheel) -> str:
-    audio = newest(wheel) if wheel.torchaudio == wheel.torch else wheel.torchaudio
-    wanted = [pin("torch", newest(wheel)), pin("torchaudio", audio)]
-    if "torchvision" in python.packages:
-        wanted.append("torchvision")
-    return f"install {' '.join(wanted)} --index-url {wheel.index_url}"
-
-
-def _replace(python: Python, wheel: TorchWheel) -> tuple[str, ...]:
-    install = advice.pip(python, _install(python, wheel))
-    wrong = [name for name in _TORCH_FAMILY if name in python.packages]
-    if not wrong or len(install) > 1:  # two commands: a fresh environment, with nothing to take out
-        return install
-    return (*advice.pip(python, f"uninstall -y {' '.join(wrong)}"), *install)

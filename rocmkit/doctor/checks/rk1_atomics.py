@@ -28,7 +28,7 @@ def atomics(gpus: tuple[Gpu, ...], kfd: Kfd, kernel_log: KernelLog | Gap, system
 
     "skipped device …, PCI rejects atomics" in the kernel's log; and GPUs that amdgpu drives and that have a render node, but no node in
     the KFD topology. Without the line in the log the second is only likely to have this cause. gfx9 GPUs (Vega, MI50 and later) do not
-    need PCIe atomics and are left out.
+    need PCIe atomics and are left out. Where another card of the machine is in the topology, it is only likely that this one matters.
 
     ## Why it matters
 
@@ -54,6 +54,7 @@ def atomics(gpus: tuple[Gpu, ...], kfd: Kfd, kernel_log: KernelLog | Gap, system
     source = "" if isinstance(kernel_log, Gap) else kernel_log.source
     out = [gpu for gpu in gpus if gpu.kfd_node is None and gpu.pci_driver == "amdgpu" and gpu.render_node]
     needy = [gpu for gpu in out if not (gpu.gfx or "").startswith("gfx9")]
+    works = any(gpu.kfd_node is not None and not advice.integrated(gpu) for gpu in gpus)
     findings: list[Finding] = []
     told: list[Gpu] = []
     for line in texts:
@@ -61,13 +62,13 @@ def atomics(gpus: tuple[Gpu, ...], kfd: Kfd, kernel_log: KernelLog | Gap, system
             for gpu in needy:
                 if gpu.device_id == found[1].zfill(4) and gpu not in told:
                     told.append(gpu)
-                    findings.append(_rejected(gpu, Seen(source, line), found, system))
+                    findings.append(_rejected(gpu, Seen(source, line), found, system, sure=not works))
     explained = any(_REFUSED.search(line) for line in texts)
     whole = not kfd.masked_nodes and not kfd.unreadable_nodes
     for gpu in needy:
         if gpu not in told and gpu.gfx and not advice.integrated(gpu) and whole and not explained:
             seen = Seen("/sys/class/kfd/kfd/topology/nodes", f"no node for {advice.place(gpu)}, though it has {gpu.render_node}")
-            findings.append(_rejected(gpu, seen, None, system))
+            findings.append(_rejected(gpu, seen, None, system, sure=False))
     judged = [
         Seen(f"/sys/class/kfd/kfd/topology/nodes/{gpu.kfd_node}", f"KFD took {advice.place(gpu)} in")
         for gpu in gpus
@@ -80,7 +81,8 @@ def atomics(gpus: tuple[Gpu, ...], kfd: Kfd, kernel_log: KernelLog | Gap, system
     return judge(findings, *judged)
 
 
-def _rejected(gpu: Gpu, seen: Seen, found: re.Match[str] | None, system: System | Gap) -> Finding:
+def _rejected(gpu: Gpu, seen: Seen, found: re.Match[str] | None, system: System | Gap, *, sure: bool) -> Finding:
+    """`sure`: this GPU is the one that should compute, no other card of the machine does."""
     newer = found is not None and found[3] is not None and int(found[3]) > 0
     text = say("put the GPU into the slot that is wired to the processor, without a riser or switch in between")
     if newer:
@@ -93,7 +95,7 @@ def _rejected(gpu: Gpu, seen: Seen, found: re.Match[str] | None, system: System 
             "ROCm has no node for the GPU {gpu}, though amdgpu drives it: most often its PCIe slot rejects atomic operations",
             gpu=advice.place(gpu),
         ),
-        confidence="sure" if found else "likely",
+        confidence="sure" if sure else "likely",
         seen=(seen,),
         cause=say("the slot hangs on the chipset, a switch, a riser, Thunderbolt or a hypervisor's virtual slot"),
         fix=Fix(

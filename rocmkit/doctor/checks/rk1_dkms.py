@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rocmkit import kb
 from rocmkit.doctor import advice
 from rocmkit.doctor.check import check
 from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, Text, judge, say, skip
@@ -44,6 +45,8 @@ def flavour(driver: Driver, system: System) -> Outcome:
     - ROCm/legacy-rocm-build#5624
     - ROCm/ROCm docs/6.3.3 compatibility-matrix.rst
     """
+    if host := advice.container(system):
+        return skip("inside a container ({kind}): its packages say nothing of the host's driver", kind=host)
     for fact in (driver.loaded, driver.kind, driver.version, system.kernel):
         if isinstance(fact, Gap):
             return skip("the loaded driver is not known well enough: {detail}", detail=fact.detail)
@@ -78,7 +81,7 @@ def flavour(driver: Driver, system: System) -> Outcome:
             version=driver.dkms[0].version,
             kernel=kernel,
         )
-        return found(message, _build(system))
+        return found(message, _build(system, refused=kb.dkms_builds(_release(driver.dkms[0].version), kernel) is False))
     if dkms and built and version and not any(_release(tree) == version for tree in built):
         return found(say("amdgpu-dkms {version} is installed, but {loaded} is still loaded", version=built[0], loaded=version), restart)
     return judge([], loaded, *trees)
@@ -89,7 +92,8 @@ def _release(tree: str) -> str:
     return tree.partition("-")[0]
 
 
-def _build(system: System) -> Fix:
+def _build(system: System, *, refused: bool) -> Fix:
+    """`refused`: a package of this release was reported not to build on this kernel."""
     headers = '"linux-headers-$(uname -r)"'
     packages = advice.install(system, debian=headers, rhel='"kernel-devel-$(uname -r)"', suse="kernel-default-devel", arch="linux-headers")
     return Fix(
@@ -98,5 +102,7 @@ def _build(system: System) -> Fix:
         verify=("dkms status amdgpu", "cat /sys/module/amdgpu/version"),
         root=True,
         reboot=True,
-        caution=say("an amdgpu-dkms that is older than the kernel does not build: the log is in /var/lib/dkms/amdgpu"),
+        caution=say("this release was reported not to build on this kernel: where it fails, remove amdgpu-dkms or install a newer one")
+        if refused
+        else say("an amdgpu-dkms that is older than the kernel does not build: the log is in /var/lib/dkms/amdgpu"),
     )

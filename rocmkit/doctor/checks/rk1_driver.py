@@ -48,6 +48,7 @@ def not_loaded(driver: Driver, gpus: tuple[Gpu, ...], system: System | Gap, kern
     - ROCm/legacy-rocm-build#1850
     - ROCm/legacy-rocm-build#4098
     - ROCm/legacy-rocm-build#1888
+    - ROCm/legacy-rocm-build#4328
     """
     if isinstance(driver.loaded, Gap):
         return skip("it is not known whether amdgpu is loaded: {detail}", detail=driver.loaded.detail)
@@ -101,6 +102,11 @@ def _absent(driver: Driver, gpus: list[Gpu], system: System | Gap, log: KernelLo
     if not isinstance(log, Gap) and (unsigned := [Seen(log.source, line.text) for line in log.lines if _UNSIGNED.search(line.text)]):
         seen += unsigned
         cause = say("Secure Boot is on, and the kernel refuses a driver without a signature that it trusts")
+    refused = any(_UNSIGNED.search(line.what) for line in seen)
+    if refused and host is None:
+        return Finding(
+            subject="amdgpu", message=_message(gpus), confidence="sure", seen=tuple(seen), cause=cause, fix=_sign(driver, system)
+        )
     if host:
         text = say("load the driver on the host: a container cannot")
     elif packages:
@@ -109,11 +115,30 @@ def _absent(driver: Driver, gpus: list[Gpu], system: System | Gap, log: KernelLo
         text = say("load the driver, and read what the kernel says if it fails")
     return Finding(
         subject="amdgpu",
-        message=say("the amdgpu kernel driver is not loaded, though {count} AMD GPU(s) are on the PCI bus", count=len(gpus)),
+        message=_message(gpus),
         confidence="sure",
         seen=tuple(seen),
         cause=cause,
         fix=Fix(text=text, commands=(*packages, "sudo modprobe amdgpu", _LOG), verify=_LOADED, root=True),
+    )
+
+
+def _message(gpus: list[Gpu]) -> Text:
+    return say("the amdgpu kernel driver is not loaded, though {count} AMD GPU(s) are on the PCI bus", count=len(gpus))
+
+
+def _sign(driver: Driver, system: System | Gap) -> Fix:
+    """What Secure Boot asks for. Ubuntu and Debian sign what DKMS builds, with a key that the firmware has to be told of once."""
+    key = {"ubuntu": "/var/lib/shim-signed/mok/MOK.der", "debian": "/var/lib/dkms/mok.pub"}.get((advice.distribution(system) or ("",))[0])
+    return Fix(
+        text=say(
+            "enrol the key that signs the driver: the command asks for a password, which the firmware asks for at the next start (Enroll "
+            "MOK); or remove amdgpu-dkms, since the kernel's own driver is signed; or switch Secure Boot off in the firmware setup"
+        ),
+        commands=(f"sudo mokutil --import {key}",) if key and driver.dkms else (),
+        verify=("mokutil --sb-state", *_LOADED),
+        root=True,
+        reboot=True,
     )
 
 

@@ -199,7 +199,8 @@ def no_address_space(gpus: tuple[Gpu, ...], kernel_log: KernelLog | Gap, system:
             cause=_window(system),
             fix=Fix(
                 text=say(
-                    "switch on Above 4G Decoding and Resizable BAR in the firmware setup, and switch off CSM; failing that, add pci=realloc"
+                    "switch on Above 4G Decoding and Resizable BAR in the firmware setup, and switch off CSM; failing that, add "
+                    "pci=realloc to the kernel's parameters (where the boot loader is not GRUB, in its own file)"
                 ),
                 commands=advice.set_boot_parameter(system, "pci=realloc") if advice.container(system) is None else (),
                 verify=(f"sudo lspci -vv -s {address} | grep -i region" if address else 'sudo dmesg | grep "BAR "',),

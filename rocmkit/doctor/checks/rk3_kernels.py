@@ -5,12 +5,14 @@ from __future__ import annotations
 from rocmkit import kb
 from rocmkit.doctor import advice
 from rocmkit.doctor.check import check
-from rocmkit.doctor.checks._stack import Target, Torch, canonical, fits, libraries, targets, torch_fix, torch_of, torch_probe
-from rocmkit.doctor.result import Confidence, Finding, Fix, Outcome, Seen, judge, say, skip
+from rocmkit.doctor.checks._fixes import torch_for, torch_probe
+from rocmkit.doctor.checks._stack import Target, Torch, canonical, confidence, fits, libraries, on_hip, release, targets, torch_of
+from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, judge, say, skip
 from rocmkit.facts import Gap, Gpu, Python, Rocm
 from rocmkit.gpucode.values import KernelFiles
 
-_TORCH = frozenset({"torch", "torchaudio", "torchvision", "triton", "pytorch-triton-rocm"})
+#: Portable code, which is compiled for whatever GPU is there.
+_PORTABLE = "amdgcnspirv"
 
 
 @check("RK306", "arch-not-compiled", title="torch has no code for this GPU", severity="error", after=("torch-not-rocm",))
@@ -21,7 +23,8 @@ def arch_not_compiled(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str]
 
     The GPU code inside `torch/lib/libtorch_hip.so`, read as bytes, against each GPU's target id as the kernel tells it; or as
     `HSA_OVERRIDE_GFX_VERSION` makes programs see it. Where the library could not be read, the table of pytorch.org's wheels is asked,
-    and the finding is only likely.
+    and the finding is only likely. It is only likely, too, where torch has code for another GPU of the machine, which programs take
+    first. A GPU that a variable hides is not looked at.
 
     ## Why it matters
 
@@ -60,21 +63,22 @@ def arch_not_compiled(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str]
     else:
         return skip("the GPU code in torch {version} could not be read, and no table lists it", version=torch.version)
     findings = []
+    serves = tuple(kind for kind in kinds if fits(listed, kind))
     for kind in kinds:
-        if fits(listed, kind):
+        if kind in serves:
             continue
-        confidence: Confidence = kind.confidence if code else "likely"
+        certain = code is not None and _PORTABLE not in listed
         physical = any(kb.compatible(name, kind.physical) for name in listed)
         findings.append(
             Finding(
                 subject=f"torch on {kind.gfx}",
                 message=say("torch {torch} has no code for {gfx}", torch=torch.version, gfx=kind.gfx),
-                confidence=confidence,
+                confidence=confidence(kind, others_served=bool(serves)) if certain else "likely",
                 seen=(Seen(where, "compiled for " + ", ".join(listed)), *kind.seen),
                 cause=say("An override makes programs take the GPU for another one.")
                 if physical
                 else say("The wheel was built for other GPUs, or before this one."),
-                fix=_unset(python, kind) if physical else torch_fix(python, kind.physical.partition(":")[0]),
+                fix=_unset(python, kind) if physical else torch_for(python, kind, kinds, serves),
             )
         )
     if not findings and code is None:
@@ -95,16 +99,17 @@ def _unset(python: Python, kind: Target) -> Fix:
     "rocblas-no-tensile",
     title="rocBLAS has no kernels for this GPU",
     severity="error",
-    after=("torch-not-rocm", "arch-not-compiled"),
+    after=("arch-not-compiled",),
 )
 def rocblas_no_tensile(gpus: tuple[Gpu, ...], python: Python, rocm: tuple[Rocm, ...] | Gap, env: dict[str, str] | Gap) -> Outcome:
     """The rocBLAS in use brings no kernel files for this GPU: the first matrix product ends the process.
 
     ## What it looks at
 
-    The names of the files in rocBLAS' `library` folder: that inside torch's wheel, and that of the ROCm on the system where a package
-    of this environment uses it. Where they could not be listed, the table of pytorch.org's wheels is asked, and the finding is only
-    likely.
+    The names of the files in rocBLAS' `library` folder: that inside torch's wheel, and that of the ROCm on the system where CTranslate2
+    or ONNX Runtime of this environment uses it. Where they could not be listed, the table of pytorch.org's wheels is asked, and the
+    finding is only likely. It is only likely, too, where it is not certain which of several folders is used, and where another GPU
+    of the machine, which programs take first, has its files.
 
     ## Why it matters
 
@@ -132,80 +137,96 @@ def rocblas_no_tensile(gpus: tuple[Gpu, ...], python: Python, rocm: tuple[Rocm, 
         return skip("the architecture of the GPU is not known")
     torch = torch_of(python)
     torch = torch if torch and torch.hip else None
-    own = _of_torch(python, rocm, torch) if torch else ()
-    folders = (*own, *(files for files in _of_system(python, rocm) if files not in own))
+    own, certain = _of_torch(python, rocm, torch) if torch else ((), True)
+    system = tuple(files for files in _of_system(python, rocm) if files not in own)
     moved = not isinstance(env, Gap) and "ROCBLAS_TENSILE_LIBPATH" in env
     findings, seen = [], []
-    for files in folders:
+    for files in (*own, *system):
         listed = f"{files.files} files: " + (", ".join(f"{name} {count}" for name, count in sorted(files.targets.items())) or "none")
+        serves = tuple(kind for kind in kinds if fits(files.targets, kind))
+        one = certain if files in own else len(system) == 1
         for kind in kinds:
-            if fits(files.targets, kind):
+            if kind in serves:
                 seen += [Seen(files.path, listed), *kind.seen]
                 continue
-            confidence: Confidence = "likely" if files.unreadable or moved else kind.confidence
+            sure = confidence(kind, others_served=bool(serves)) if one and not files.unreadable and not moved else "likely"
             evidence = (Seen(files.path, f"{listed}; none for {kind.gfx}"), *kind.seen)
-            findings.append(_no_kernels(python, torch if files in own else None, kind, files.path, confidence, evidence))
+            fix = torch_for(python, kind, kinds, serves) if files in own and torch else _other_rocm(kind, files.path)
+            findings.append(_no_kernels(torch if files in own else None, kind, files.path, evidence, sure=sure == "sure", fix=fix))
     if torch and not own:
         if torch.wheel is None:
             return judge(findings) if findings else skip("the kernel files of the rocBLAS that torch uses could not be listed")
         table = f"table of pytorch.org's wheels: torch {torch.wheel.torch}, ROCm {torch.wheel.rocm}"
-        for kind in kinds:
-            if any(kb.compatible(name, kind.id) for name in torch.wheel.rocblas_missing):
-                evidence = (Seen(table, f"rocBLAS without files for {kind.gfx}"), *kind.seen)
-                findings.append(_no_kernels(python, torch, kind, "torch/lib/rocblas/library", "likely", evidence))
+        lacks = tuple(kind for kind in kinds if any(kb.compatible(name, kind.id) for name in torch.wheel.rocblas_missing))
+        for kind in lacks:
+            evidence = (Seen(table, f"rocBLAS without files for {kind.gfx}"), *kind.seen)
+            fix = torch_for(python, kind, kinds, tuple(other for other in kinds if other not in lacks))
+            findings.append(_no_kernels(torch, kind, "torch/lib/rocblas/library", evidence, sure=False, fix=fix))
         if not findings:
             return skip("the kernel files of torch's rocBLAS could not be listed; the table knows of none that are missing")
-    if not folders and not torch:
+    if not own and not system and not torch:
         return skip("no package that uses rocBLAS is installed here")
     return judge(findings, *seen)
 
 
-def _of_torch(python: Python, rocm: tuple[Rocm, ...] | Gap, torch: Torch) -> tuple[KernelFiles, ...]:
-    """Folders of kernels that torch uses: its own, those of ROCm's Python packages, or the system's. Empty: none could be listed."""
+def _of_torch(python: Python, rocm: tuple[Rocm, ...] | Gap, torch: Torch) -> tuple[tuple[KernelFiles, ...], bool]:
+    """Folders of kernels that torch uses: its own, those of ROCm's Python packages, or the system's; and whether that is certain.
+
+    No folder: none could be listed.
+    """
     own = [item.kernels for item in python.kernels if canonical(item.package) == "torch"]
     if own or torch.wheel:
-        return tuple(files for files in own if not isinstance(files, Gap) and files.library == "rocblas")
+        return tuple(files for files in own if not isinstance(files, Gap) and files.library == "rocblas"), True
     sdk = [item.kernels for item in python.kernels if canonical(item.package).startswith("rocm-sdk-libraries")]
     parts = tuple(files for files in sdk if not isinstance(files, Gap) and files.library == "rocblas")
-    return parts or _rocblas(rocm, "wheel") or _rocblas(rocm, "system")
+    if parts or (wheels := _rocblas(rocm, wheel=True)):
+        return parts or wheels, True
+    # It was linked with one release of the system's ROCm; without one of that number, the folder is a guess.
+    matching = _rocblas(rocm, wheel=False, version=torch.rocm)
+    return (matching, len(matching) == 1) if matching else (_rocblas(rocm, wheel=False), False)
 
 
 def _of_system(python: Python, rocm: tuple[Rocm, ...] | Gap) -> tuple[KernelFiles, ...]:
     """Folders of kernels of the system's ROCm, where a package other than torch takes rocBLAS from there."""
-    users = {canonical(lib.package) for lib in python.libraries if lib.gpu_api == "hip"} - _TORCH
-    return _rocblas(rocm, "system") if users else ()
+    return _rocblas(rocm, wheel=False) if on_hip(python) else ()
 
 
-def _rocblas(rocm: tuple[Rocm, ...] | Gap, kind: str) -> tuple[KernelFiles, ...]:
+def _rocblas(rocm: tuple[Rocm, ...] | Gap, *, wheel: bool, version: str | None = None) -> tuple[KernelFiles, ...]:
+    """rocBLAS' folders in the default ROCm, or in all where none is; with `version`, in those of that release."""
     if isinstance(rocm, Gap):
         return ()
-    fit = [one for one in rocm if (one.kind == "wheel") == (kind == "wheel")]
-    fit = [one for one in fit if one.default] or fit
+    fit = [one for one in rocm if (one.kind == "wheel") == wheel]
+    fit = [one for one in fit if release(one.version) == version] if version else [one for one in fit if one.default] or fit
     return tuple(files for one in fit for files in one.kernels if files.library == "rocblas")
 
 
-def _no_kernels(python: Python, torch: Torch | None, kind: Target, path: str, confidence: Confidence, seen: tuple[Seen, ...]) -> Finding:
-    gfx = kind.physical.partition(":")[0]
+def _other_rocm(kind: Target, path: str) -> Fix:
+    """What helps where the system's rocBLAS lacks a GPU."""
+    gfx = kind.gfx_itself
+    known = kb.arch(gfx)
+    text = say("Install a ROCm whose rocBLAS has files for {gfx}, or copy those of the same rocBLAS version.", gfx=gfx)
+    if known and known.rocblas and known.rocblas.holds:
+        text = say(
+            "Install a ROCm whose rocBLAS has files for {gfx} (AMD's packages: {releases}), or copy those of the same rocBLAS version.",
+            gfx=gfx,
+            releases=known.rocblas.holds,
+        )
+    return Fix(text=text, verify=(f"ls {advice.quote(path)} | grep {gfx}",))
+
+
+def _no_kernels(torch: Torch | None, kind: Target, path: str, seen: tuple[Seen, ...], *, sure: bool, fix: Fix) -> Finding:
     if torch:
         message = say(
             "rocBLAS of torch {torch} has no kernel files for {gfx}: the first matrix product aborts (SIGABRT)",
             torch=torch.version,
             gfx=kind.gfx,
         )
-        fix = torch_fix(python, gfx)
     else:
         message = say("rocBLAS in {path} has no kernel files for {gfx}: the first matrix product aborts (SIGABRT)", path=path, gfx=kind.gfx)
-        fix = Fix(
-            text=say(
-                "Install a ROCm whose rocBLAS has files for {gfx} (for gfx906: 6.3 or older), or copy those of the same rocBLAS version.",
-                gfx=gfx,
-            ),
-            verify=(f"ls {advice.quote(path)} | grep {gfx}",),
-        )
     return Finding(
         subject=f"{'torch' if torch else path} on {kind.gfx}",
         message=message,
-        confidence=confidence,
+        confidence="sure" if sure else "likely",
         seen=seen,
         cause=say(
             "rocBLAS was built without this GPU; for gfx900 and gfx906 AMD stopped with ROCm 6.4. torch's own list does not show it."

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
 
 from rocmkit.doctor import advice
 from rocmkit.doctor.check import check
-from rocmkit.doctor.checks._stack import Torch, bundled, libraries, older, one_line, release, torch_of
+from rocmkit.doctor.checks._fixes import one_line
+from rocmkit.doctor.checks._stack import Torch, bundled, lookup_of_torch, older, release, torch_of
 from rocmkit.doctor.result import Confidence, Finding, Fix, Outcome, Seen, judge, say, skip
-from rocmkit.facts import EnvLine, Gap, Library, Python, Rocm, System
+from rocmkit.facts import EnvLine, Gap, Python, Rocm, System
+from rocmkit.kb.versions import series
 
 _SEARCH = ("LD_LIBRARY_PATH", "LD_PRELOAD")
 _DATA = ("ROCBLAS_TENSILE_LIBPATH", "HIPBLASLT_TENSILE_LIBPATH", "MIOPEN_SYSTEM_DB_PATH")
-_NEW_HSA = "6.3"  # first ROCm whose libhsa-runtime64 defines hsa_amd_enable_logging
 
 
 @check("RK301", "multiple-rocm", title="Several ROCm installations on one machine", severity="warning")
@@ -23,7 +23,8 @@ def multiple_rocm(rocm: tuple[Rocm, ...], system: System | Gap) -> Outcome:
     ## What it looks at
 
     Every ROCm folder that was found on the system: those of AMD's packages below `/opt`, and those of the distribution. The copies
-    inside Python wheels do not count, they are meant to live beside others.
+    inside Python wheels do not count, they are meant to live beside others; nor do single libraries of the distribution that came with
+    another program, where the HIP runtime is not among them.
 
     ## Why it matters
 
@@ -45,13 +46,15 @@ def multiple_rocm(rocm: tuple[Rocm, ...], system: System | Gap) -> Outcome:
     - pytorch/pytorch#103973
     - ROCm/rocm-cli crates/rocm-core/src/diagnose.rs, check 7
     """
-    here = [one for one in rocm if one.kind != "wheel"]
+    here = [
+        one for one in rocm if one.kind == "system" or (one.kind == "distro" and any(lib.name == "libamdhip64" for lib in one.libraries))
+    ]
     if not here:
         return skip("no ROCm is installed on this system")
     seen = tuple(Seen(one.path, f"{one.version or 'version not known'}{', /opt/rocm leads here' if one.default else ''}") for one in here)
     if len(here) == 1:
         return judge([], *seen)
-    kept = next((one for one in here if one.default), max(here, key=lambda one: one.version or ""))
+    kept = next((one for one in here if one.default), max(here, key=lambda one: series(one.version or "") or ()))
     spare = [one for one in here if one is not kept]
     finding = Finding(
         subject=", ".join(one.path for one in here),
@@ -76,7 +79,7 @@ def _label(rocm: Rocm) -> str:
 
 def _remove(system: System | Gap, rocm: Rocm) -> tuple[str, ...]:
     tool = {"debian": "apt-get purge", "rhel": "dnf remove", "suse": "zypper remove"}.get(advice.family(system) or "")
-    if not tool or not rocm.version or rocm.kind != "system":
+    if not tool or not rocm.version or rocm.kind != "system" or not older(rocm.version, "7.13"):  # from 7.13 on packages have other names
         return ()
     return (f"sudo {tool} 'rocm-core{rocm.version}*'",)
 
@@ -122,27 +125,20 @@ def ld_library_path_mix(python: Python, env: dict[str, str], env_files: tuple[En
     lines = [EnvLine(file="environment", name=name, value=value) for name, value in sorted(env.items()) if name in _SEARCH + _DATA]
     if not isinstance(env_files, Gap):
         lines += [line for line in env_files if line.name in _SEARCH + _DATA and line.value != env.get(line.name)]
-    lookup = _lookup(python)
-    findings = [found for line in lines if (found := _mixed(line, torch, own, lookup, () if isinstance(rocm, Gap) else rocm, python))]
+    lookup = lookup_of_torch(python)
+    findings = [found for line in lines if (found := _mixed(line, torch, own, lookup, rocm, python))]
     ways = "; ".join(f"{line.name}={line.value}" for line in lines) or f"none of {', '.join(_SEARCH + _DATA)} is set"
     return judge(findings, Seen("environment", ways), own)
 
 
-def _lookup(python: Python) -> Literal["rpath", "runpath"] | None:
-    """How torch's libraries find each other, where that could be read."""
-    for lib in (*libraries(python, "torch", "libtorch_hip"), *libraries(python, "torch", "libamdhip64"), *libraries(python, "torch")):
-        if not isinstance(lib.code, Gap) and lib.code.rpath_kind:
-            return lib.code.rpath_kind
-    return None
-
-
-def _mixed(line: EnvLine, torch: Torch, own: Seen, lookup: str | None, rocm: tuple[Rocm, ...], python: Python) -> Finding | None:
+def _mixed(line: EnvLine, torch: Torch, own: Seen, lookup: str | None, rocm: tuple[Rocm, ...] | Gap, python: Python) -> Finding | None:
     led = [(path, version) for path in re.split(r"[:\s]+", line.value) if (version := _rocm_of(path, rocm)) is not None]
     other = next(((path, version) for path, version in led if not version or version != release(torch.rocm)), None)
     if other is None:  # it leads to no ROCm, or to one of the same release, whose libraries fit
         return None
     path, version = other
-    sure = line.file == "environment" and bool(version) and (line.name in ("LD_PRELOAD", *_DATA[:2]) or lookup == "runpath")
+    always = line.name in ("LD_PRELOAD", "ROCBLAS_TENSILE_LIBPATH") or (line.name == "LD_LIBRARY_PATH" and lookup == "runpath")
+    sure = line.file == "environment" and bool(version) and always
     confidence: Confidence = "sure" if sure else "likely"
     held = {"rpath": "DT_RPATH: LD_LIBRARY_PATH does not override it", "runpath": "DT_RUNPATH: LD_LIBRARY_PATH is searched before it"}
     seen = [Seen(f"{line.file}: {line.name}", line.value), Seen(own.where, f"ROCm {torch.rocm or '?'}, {own.what}")]
@@ -174,112 +170,19 @@ def _mixed(line: EnvLine, torch: Torch, own: Seen, lookup: str | None, rocm: tup
     )
 
 
-def _rocm_of(path: str, rocm: tuple[Rocm, ...]) -> str | None:
+def _rocm_of(path: str, rocm: tuple[Rocm, ...] | Gap) -> str | None:
     """The release of the ROCm that a path leads into; empty where only its name tells; None where it leads into none."""
     path = path.rstrip("/")
-    for one in rocm:
+    known = () if isinstance(rocm, Gap) else rocm
+    for one in known:
         inside = one.path not in ("/", "/usr", "/usr/local") and f"{path}/".startswith(one.path.rstrip("/") + "/")
         by_link = one.default and f"{path}/".startswith("/opt/rocm/")
         holds = any(path in (lib.file, lib.file.rpartition("/")[0]) for lib in one.libraries)
         if one.kind != "wheel" and (inside or by_link or holds):
             return release(one.version) or ""
-    if any(one.kind == "wheel" and f"{path}/".startswith(one.path.rstrip("/") + "/") for one in rocm):
+    if any(one.kind == "wheel" and f"{path}/".startswith(one.path.rstrip("/") + "/") for one in known):
+        return None
+    if not isinstance(rocm, Gap) and path.startswith("/opt/"):  # every ROCm there was looked for: what it names is gone
         return None
     named = re.search(r"/rocm(?:-([0-9]+\.[0-9]+)[0-9.]*)?(?:/|$)", path, re.ASCII)
     return (named[1] or "") if named else None
-
-
-@check(
-    "RK303",
-    "undef-hsa-enable-logging",
-    title="An HSA runtime too old for the HIP runtime",
-    severity="error",
-    after=("ld-library-path-mix",),
-)
-def undef_hsa_enable_logging(python: Python | Gap, rocm: tuple[Rocm, ...], env: dict[str, str] | Gap) -> Outcome:
-    """A HIP runtime of ROCm 6.3 or newer gets an HSA runtime of an older ROCm, which lacks a function that it calls.
-
-    ## What it looks at
-
-    Which `libhsa-runtime64` each HIP runtime of ROCm 6.3 or newer finds: the one beside it, one that `LD_LIBRARY_PATH` or `LD_PRELOAD`
-    puts before it, or the one in the distribution's library folder.
-
-    ## Why it matters
-
-    `libamdhip64` calls `hsa_amd_enable_logging` from ROCm 6.3 on. An HSA runtime of Ubuntu 24.04 (5.7), Debian 12 (5.2) or ROCm 6.2
-    does not define it, so loading ends with `undefined symbol: hsa_amd_enable_logging, version ROCR_1`. All of them are called
-    `libhsa-runtime64.so.1`, so the linker does not notice.
-
-    ## Fix
-
-    Take the older folder out of `LD_LIBRARY_PATH`, or remove the distribution's `libhsa-runtime64-1` where nothing needs it.
-
-    ## Safe to ignore when
-
-    `import torch` works: then the right runtime was found.
-
-    ## Sources
-
-    - ROCm/ROCR-Runtime commit 26e105d9
-    """
-    stale = [(one, lib) for one in rocm if older(one.version or "", _NEW_HSA) for lib in one.libraries if lib.name == "libhsa-runtime64"]
-    new = [one for one in rocm if one.kind != "wheel" and older(one.version or "", _NEW_HSA) is False and _library(one, "libamdhip64")]
-    users: list[tuple[str, Seen | None, str | None]] = []  # who, its own HSA runtime, how it is looked up
-    if not isinstance(python, Gap) and (torch := torch_of(python)) and torch.hip and older(torch.rocm or "", _NEW_HSA) is False:
-        own = bundled(python, torch)
-        users.append(
-            (f"torch {torch.version}", Seen(own.where, "torch brings ROCm with it, the HSA runtime too") if own else None, _lookup(python))
-        )
-    for one in new:
-        hsa = _library(one, "libhsa-runtime64")
-        users.append((one.path, Seen(hsa.file, f"ROCm {one.version}, beside its HIP runtime") if hsa else None, None))
-    if not users:
-        return skip("no HIP runtime of ROCm {new} or newer was seen here", new=_NEW_HSA)
-    findings, seen = [], []
-    for who, own_hsa, lookup in users:
-        reached = next(((one, lib, name) for one, lib in stale if (name := _first(lib, env))), None)
-        if reached and not (own_hsa and lookup == "rpath" and reached[2] == "LD_LIBRARY_PATH"):
-            sure: Confidence = "sure" if reached[2] == "LD_PRELOAD" or lookup == "runpath" else "likely"
-            findings.append(_too_old(who, reached[0], reached[1], Seen(f"environment: {reached[2]}", reached[1].file), sure))
-        elif own_hsa:
-            seen.append(own_hsa)
-        else:
-            distro = next(((one, lib) for one, lib in stale if one.kind == "distro"), None)
-            if distro:
-                where = Seen(who, "no libhsa-runtime64 beside libamdhip64")
-                findings.append(_too_old(who, distro[0], distro[1], where, "likely"))
-    return judge(findings, *seen)
-
-
-def _library(rocm: Rocm, name: str) -> Library | None:
-    return next((lib for lib in rocm.libraries if lib.name == name), None)
-
-
-def _first(lib: Library, env: dict[str, str] | Gap) -> str | None:
-    if isinstance(env, Gap):
-        return None
-    if lib.file in re.split(r"[:\s]+", env.get("LD_PRELOAD", "")):
-        return "LD_PRELOAD"
-    folder = lib.file.rpartition("/")[0]
-    return "LD_LIBRARY_PATH" if folder in (path.rstrip("/") for path in env.get("LD_LIBRARY_PATH", "").split(":")) else None
-
-
-def _too_old(who: str, rocm: Rocm, lib: Library, how: Seen, confidence: Confidence) -> Finding:
-    variable = how.where.removeprefix("environment: ") if how.where.startswith("environment: ") else None
-    return Finding(
-        subject=who,
-        message=say(
-            "{who} gets the HSA runtime of ROCm {version} at {file}, which is too old for it",
-            who=who,
-            version=rocm.version or "?",
-            file=lib.file,
-        ),
-        confidence=confidence,
-        seen=(how, Seen(lib.file, f"of ROCm {rocm.version}, before {_NEW_HSA}")),
-        cause=say("hsa_amd_enable_logging came with ROCm {new}; every HSA runtime is called libhsa-runtime64.so.1.", new=_NEW_HSA),
-        fix=Fix(
-            text=say("Let the HIP runtime find the HSA runtime of its own release."),
-            commands=(f"unset {variable}",) if variable else (),
-            verify=(f"nm -D --defined-only {advice.quote(lib.file)} | grep hsa_amd_enable_logging", "ldconfig -p | grep libhsa-runtime64"),
-        ),
-    )

@@ -39,7 +39,7 @@ def rocm_wheel_vs_driver(driver: Driver, python: Python | Gap, rocm: tuple[Rocm,
 
     - peterjunpark/ROCm@0208a003 docs/compatibility/compatibility-matrix-historical-6.0.csv
     - ROCm/rocm-cli crates/rocm-core/src/diagnose.rs, check 8
-    - ROCm/amdgpu-docs#97
+    - ROCm/rocm-install-on-linux#663
     """
     if isinstance(driver.version, Gap):
         return skip("the driver's version is not known: {detail}", detail=driver.version.detail)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from rocmkit import kb
 from rocmkit.doctor import advice
 from rocmkit.doctor.check import check
-from rocmkit.doctor.checks._stack import Target, fits, libraries, one_line, targets
+from rocmkit.doctor.checks._fixes import one_line
+from rocmkit.doctor.checks._stack import Target, confidence, ct2_elsewhere, fits, libraries, targets
 from rocmkit.doctor.result import Confidence, Finding, Fix, Outcome, Seen, judge, say, skip
-from rocmkit.facts import Gap, Gpu, Python, PythonLibrary, Rocm, System
-from rocmkit.kb.versions import numbers, within
+from rocmkit.facts import Gap, Gpu, Python, PythonLibrary, Rocm
+from rocmkit.kb.versions import within
 
 _COUNT = "import ctranslate2; print(ctranslate2.__version__, ctranslate2.get_cuda_device_count())"
 
@@ -22,8 +23,10 @@ def _main(python: Python) -> PythonLibrary | None:
 
 
 def _api(python: Python) -> str:
+    """What CTranslate2 is linked with; unknown where libctranslate2 is not there: the extension module beside it tells nothing."""
     apis = {lib.gpu_api for lib in libraries(python, "ctranslate2")}
-    return next((api for api in ("hip", "cuda", "unknown", "none") if api in apis), "unknown")
+    found = next((api for api in ("hip", "cuda", "unknown", "none") if api in apis), "unknown")
+    return "unknown" if found == "none" and ct2_elsewhere(python) else found
 
 
 def _official(python: Python, gfx: str) -> bool:
@@ -35,6 +38,15 @@ def _official(python: Python, gfx: str) -> bool:
 def _way_out(python: Python, gfx: str) -> Fix:
     """The ROCm wheel where there is one for this GPU; else a road that does not need CTranslate2."""
     row, minor = kb.ctranslate2_wheels(), advice.python_minor(python)
+    if gfx in row.archs and minor not in row.python:
+        return Fix(
+            text=say(
+                "CTranslate2's releases have a ROCm wheel for {gfx}, and none for Python {python}: make an environment with one of {made}.",
+                gfx=gfx,
+                python=minor,
+                made=", ".join(row.python),
+            )
+        )
     verify = (one_line(python, _COUNT),)
     if _official(python, gfx):
         tag = "cp" + minor.replace(".", "")
@@ -77,8 +89,9 @@ def ct2_cuda_only(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
 
     ## Fix
 
-    For gfx1030, gfx11 and gfx12 the releases of CTranslate2 on GitHub have ROCm wheels, for ROCm 7.2. None covers gfx906 or another
-    gfx9: there CTranslate2 has to be built for HIP, or Whisper be run by transformers or openai-whisper.
+    For gfx1030, gfx1100 to gfx1102, gfx1150, gfx1151, gfx1200 and gfx1201 the releases of CTranslate2 on GitHub have ROCm wheels, for
+    ROCm 7.2. None covers gfx906 or another gfx9: there CTranslate2 has to be built for HIP, or Whisper be run by transformers or
+    openai-whisper.
 
     ## Safe to ignore when
 
@@ -105,6 +118,9 @@ def ct2_cuda_only(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
         return judge([], *seen)
     if api == "unknown" and "rocm" in version:
         return skip("what CTranslate2 {version} was built for could not be read", version=version)
+    outside = ct2_elsewhere(python)
+    if api == "unknown" and outside and outside.startswith("libctranslate2.so"):  # in the registry's wheels: libctranslate2-1b0cf510.so
+        return skip("CTranslate2 {version} is a build from source whose {library} is outside the package", version=version, library=outside)
     kinds = targets(gpus, {})
     message = say("CTranslate2 {version} is built without support for GPUs", version=version)
     if api == "cuda":
@@ -173,7 +189,8 @@ def ct2_rocm_wrong_arch(gpus: tuple[Gpu, ...], python: Python, env: dict[str, st
         if not hip.gfx:
             where = Seen(f"CTranslate2's ROCm wheels since {row.since}", "compiled for " + ", ".join(listed or ()))
         if not fits(listed or (), kind):
-            findings.append(_foreign(python, version, kind, where, kind.confidence if hip.gfx else "likely"))
+            sure = confidence(kind, others_served=any(fits(listed or (), other) for other in kinds))
+            findings.append(_foreign(python, version, kind, where, sure if hip.gfx else "likely"))
         elif hip.gfx:
             seen += [where, *kind.seen]
     missing = _missing(runtime, python, rocm)
@@ -198,13 +215,16 @@ def ct2_rocm_wrong_arch(gpus: tuple[Gpu, ...], python: Python, env: dict[str, st
     return judge(findings, *seen)
 
 
-def _foreign(python: Python, version: str, kind: Target, where: Seen, confidence: Confidence) -> Finding:
+def _foreign(python: Python, version: str, kind: Target, where: Seen, sure: Confidence) -> Finding:
     return Finding(
         subject=f"ctranslate2 on {kind.gfx}",
         message=say("CTranslate2 {version} has no code for {gfx}", version=version, gfx=kind.gfx),
-        confidence=confidence,
+        confidence=sure,
         seen=(where, *kind.seen),
-        cause=say("The official ROCm wheels are compiled for gfx1030, gfx11 and gfx12 only; a build of one's own, for what it was told."),
+        cause=say(
+            "The official ROCm wheels are compiled for {archs} only; a build of one's own, for what it was told.",
+            archs=", ".join(kb.ctranslate2_wheels().archs),
+        ),
         fix=_way_out(python, kind.gfx),
     )
 
@@ -219,66 +239,3 @@ def _missing(runtime: str | None, python: Python, rocm: tuple[Rocm, ...] | Gap) 
     if any(lib.file.rpartition("/")[2].startswith(runtime) for lib in python.libraries):
         return ()
     return tuple(Seen(lib.file, lib.soname or "without a version") for lib in here)
-
-
-@check("RK405", "ct2-execstack", title="CTranslate2 asks for an executable stack", severity="error")
-def ct2_execstack(python: Python, system: System) -> Outcome:
-    """CTranslate2's library asks for an executable stack, which this glibc refuses.
-
-    ## What it looks at
-
-    The `GNU_STACK` header of CTranslate2's libraries, and the version of glibc. Where the library could not be read: releases before
-    4.6 carry the flag.
-
-    ## Why it matters
-
-    From 2.41 on glibc does not make the stack executable for a library that is loaded while a program runs. The import ends with
-    `cannot enable executable stack as shared object requires: Invalid argument`.
-
-    ## Fix
-
-    Install CTranslate2 4.6 or newer. In a ROCm build of your own, clear the flag with `patchelf`.
-
-    ## Safe to ignore when
-
-    Nothing here imports CTranslate2.
-
-    ## Sources
-
-    - OpenNMT/CTranslate2 CHANGELOG.md, v4.6.0
-    - OpenNMT/CTranslate2#1849
-    - open-webui/open-webui#10575
-    """
-    version = python.packages.get("ctranslate2")
-    if version is None:
-        return skip("CTranslate2 is not installed here")
-    if isinstance(system.glibc, Gap) or system.glibc is None or (glibc := numbers(system.glibc)) is None:
-        return skip("the version of glibc is not known")
-    here = Seen("glibc", system.glibc)
-    if glibc < (2, 41):
-        return judge([], here)
-    read = [(lib, lib.code) for lib in libraries(python, "ctranslate2") if not isinstance(lib.code, Gap)]
-    asking = [lib for lib, code in read if code.executable_stack]
-    silent = [lib for lib, code in read if code.executable_stack is None]
-    if read and not asking and not silent:
-        return judge([], here, *(Seen(lib.file, "asks for no executable stack") for lib, _ in read))
-    if not read and not within("<4.6", version):
-        return skip("the libraries of CTranslate2 {version} could not be read", version=version)
-    seen = tuple(Seen(lib.file, "GNU_STACK is executable") for lib in asking)
-    seen = seen or tuple(Seen(lib.file, "no GNU_STACK header: the default holds, which is executable") for lib in silent)
-    seen = seen or (Seen("metadata of ctranslate2", f"{version}, before 4.6"),)
-    built_here = _api(python) == "hip" and bool(asking)
-    commands = tuple(f"patchelf --clear-execstack {advice.quote(lib.file)}" for lib in asking)
-    finding = Finding(
-        subject="ctranslate2",
-        message=say("CTranslate2 {version} asks for an executable stack, which glibc {glibc} refuses", version=version, glibc=system.glibc),
-        confidence="sure" if asking else "likely",
-        seen=(*seen, here),
-        cause=say("It was linked without a note that its stack need not be executable."),
-        fix=Fix(
-            text=say("Clear the flag in the library.") if built_here else say("Install CTranslate2 4.6 or newer."),
-            commands=commands if built_here else advice.pip(python, 'install --upgrade "ctranslate2>=4.6"'),
-            verify=(one_line(python, _COUNT),),
-        ),
-    )
-    return judge([finding])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from rocmkit import kb
 from rocmkit.doctor import advice
 from rocmkit.doctor.check import check
-from rocmkit.doctor.checks._stack import libraries, one_line, release
+from rocmkit.doctor.checks._fixes import one_line
+from rocmkit.doctor.checks._stack import libraries, release
 from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, judge, say, skip
 from rocmkit.facts import Gap, Python
 from rocmkit.kb.versions import version as parsed
@@ -68,7 +69,9 @@ def numba_numpy(python: Python) -> Outcome:
         confidence="sure",
         seen=seen,
         cause=say("NumPy was upgraded after numba, or another package asked for it."),
-        fix=Fix(text=text, commands=advice.pip(python, f'install "numpy{row.numpy}"'), verify=(one_line(python, _IMPORT),)),
+        fix=Fix(
+            text=text, commands=advice.pip(python, f'install "numpy{row.numpy}" "numba=={numba}"'), verify=(one_line(python, _IMPORT),)
+        ),
     )
     return judge([finding])
 
@@ -111,7 +114,7 @@ def numba_llvmlite(python: Python) -> Outcome:
         Seen("metadata of llvmlite", llvmlite or "not installed"),
         Seen(python.executable, f"Python {python.version}"),
     )
-    pair = f'install --upgrade --force-reinstall --no-deps "numba=={numba}" "llvmlite=={row.llvmlite}.*"'
+    pair = f'install "numba=={numba}" "llvmlite=={row.llvmlite}.*"'
     findings = []
     if llvmlite is None or release(llvmlite) != row.llvmlite:
         findings.append(
@@ -210,7 +213,6 @@ def llvm_clash(python: Python) -> Outcome:
             text=say("Install llvmlite and numba from the registry, over those that are here."),
             commands=advice.pip(python, f"install --force-reinstall --no-deps {wanted}"),
             verify=(one_line(python, torch_only, "-X faulthandler"),),
-            caution=say("In a Conda environment pip and conda then disagree about who installed them."),
         ),
     )
     return judge([finding])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from rocmkit import kb
 from rocmkit.doctor import advice
 from rocmkit.doctor.check import check
-from rocmkit.doctor.checks._stack import Target, canonical, fits, one_line, targets
+from rocmkit.doctor.checks._fixes import one_line
+from rocmkit.doctor.checks._stack import Target, canonical, confidence, fits, on_hip, targets, torch_of
 from rocmkit.doctor.result import Confidence, Finding, Fix, Outcome, Seen, Text, judge, say, skip
 from rocmkit.facts import Gap, Gpu, Python, PythonLibrary, Rocm
 from rocmkit.kb.versions import within
@@ -16,7 +17,10 @@ _FLAVOURS = (
 )
 #: Packages that run ONNX Runtime on the processor by design, for a small part of their work.
 _BY_DESIGN = ("faster-whisper", "whisperx", "silero-vad", "reazonspeech-nemo-asr")
-_WANTS_GPU = ("sherpa-onnx", "reazonspeech-k2-asr")
+#: Packages whose models ONNX Runtime would compute on the GPU, by itself or in place of the one that they bring.
+_WANTS_GPU = ("onnx-asr", "optimum", "optimum-onnx")
+#: Vega: neither AMD's ONNX Runtime nor its MIGraphX packages are made for it.
+_LEFT_OUT = ("gfx900", "gfx906")
 _SHOW = "import onnxruntime as o; print(o.__version__, o.get_available_providers())"
 
 
@@ -28,7 +32,8 @@ def ort_wrong_package(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str]
 
     Which of the distributions that install the package `onnxruntime` are here, the execution providers beside it, the GPU code inside
     them against each GPU's target id, and the ROCm libraries that they ask for. Where a provider could not be read, the list of
-    published wheels is asked, and the finding is only likely.
+    published wheels is asked, and the finding is only likely. The plain package is a fault only where a package is here that would use
+    the GPU through it, or nothing else in the environment uses the GPU.
 
     ## Why it matters
 
@@ -66,6 +71,11 @@ def ort_wrong_package(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str]
         return judge([_finding(python, here, kinds, message, "sure", tuple(seen), cause)])
     name, version = here[0], python.packages[here[0]]
     gpu = [lib for lib in libs if lib.gpu_api == "hip"]
+    if len(libs) > len(gpu) > 0 and not any(lib.file.rpartition("/")[2].startswith("libonnxruntime_providers_shared.") for lib in libs):
+        message = say("files of {name} {version} are missing", name=name, version=version)
+        seen.append(Seen(gpu[0].file, "without libonnxruntime_providers_shared.so beside it, through which it is loaded"))
+        cause = say("Another build of ONNX Runtime was uninstalled, and with it the files that both had brought.")
+        return judge([_finding(python, here, kinds, message, "sure", tuple(seen), cause)])
     if gpu:
         return _provider(python, name, kinds, gpu, tuple(seen), rocm)
     rows = [row for row in kb.onnxruntime_flavours(name) if not row.releases or within(row.releases, version)]
@@ -89,6 +99,9 @@ def ort_wrong_package(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str]
         return judge([], *seen, Seen(f"metadata of {design}", f"{python.packages[design]}: runs ONNX Runtime on the processor by design"))
     if any(lib.gpu_api == "unknown" for lib in libs):
         return skip("the libraries of {name} {version} could not be read", name=name, version=version)
+    torch = torch_of(python)
+    if not wants and ((torch and torch.hip) or on_hip(python)):
+        return skip("{name} {version} runs on the processor, and nothing here is known to want it on the GPU", name=name, version=version)
     message = say("{name} {version} runs on the processor: it has no provider for AMD GPUs", name=name, version=version)
     cause = say("The plain package has no GPU provider; since 1.23 ONNX Runtime has none for ROCm at all, MIGraphX took its place.")
     return judge([_finding(python, here, kinds, message, "likely", tuple(seen), cause)])
@@ -114,18 +127,20 @@ def _provider(
             continue
         listed = Seen(lib.file, "compiled for " + ", ".join(lib.gfx))
         good.append(listed)
+        serves = any(fits(lib.gfx, kind) for kind in kinds)
         for kind in kinds:
             if not fits(lib.gfx, kind):
                 message = say("{name} {version} has no code for {gfx}", name=name, version=python.packages[name], gfx=kind.gfx)
                 cause = say("It was compiled for other GPUs; a session is created all the same, and its first run fails.")
-                findings.append(_finding(python, [name], kinds, message, kind.confidence, (*seen, listed, *kind.seen), cause))
+                sure = confidence(kind, others_served=serves)
+                findings.append(_finding(python, [name], (kind,), message, sure, (*seen, listed, *kind.seen), cause))
     if not findings and len(good) == len(seen):
         return skip("the GPU code in {name} {version} could not be read", name=name, version=python.packages[name])
     return judge(findings, *good)
 
 
 def _finding(
-    python: Python, here: list[str], kinds: tuple[Target, ...], message: Text, confidence: Confidence, seen: tuple[Seen, ...], cause: Text
+    python: Python, here: list[str], kinds: tuple[Target, ...], message: Text, sure: Confidence, seen: tuple[Seen, ...], cause: Text
 ) -> Finding:
     gfx = kinds[0].gfx if kinds else None
     fit = [row for row in kb.onnxruntime_flavours("onnxruntime-rocm") if gfx in row.archs]
@@ -138,10 +153,16 @@ def _finding(
         install = advice.pip(python, f'install "onnxruntime-rocm{fit[-1].releases}" numpy')
     else:
         text = say(
-            "No published wheel has code for {gfx}: keep ONNX models on the processor, or build ONNX Runtime 1.22 or older for it with "
-            "--use_rocm and CMAKE_HIP_ARCHITECTURES={gfx}.",
+            "No published wheel has the ROCm provider for {gfx}: take onnxruntime-migraphx, which compiles on the machine, where ROCm has "
+            "MIGraphX for this GPU; else keep ONNX models on the processor, or build ONNX Runtime 1.22 or older with --use_rocm.",
             gfx=gfx or "this GPU",
         )
+        if gfx in _LEFT_OUT:
+            text = say(
+                "No published wheel has code for {gfx}: keep ONNX models on the processor, or build ONNX Runtime 1.22 or older for it with "
+                "--use_rocm and CMAKE_HIP_ARCHITECTURES={gfx}.",
+                gfx=gfx or "this GPU",
+            )
         install = advice.pip(python, "install onnxruntime")
         caution = say("A build of your own is taken out as well: keep its wheel file.")
     alone = here == ["onnxruntime"] and not fit
@@ -149,11 +170,61 @@ def _finding(
     return Finding(
         subject=" + ".join(here),
         message=message,
-        confidence=confidence,
+        confidence=sure,
         seen=seen,
         cause=cause,
         fix=Fix(text=text, commands=commands, verify=(one_line(python, _SHOW),), caution=None if alone else caution),
     )
+
+
+@check("RK419", "ort-cpu-only", title="ONNX Runtime computes on the processor", severity="note", after=("ort-wrong-package",))
+def ort_cpu_only(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
+    """The plain ONNX Runtime is installed, which has no provider for AMD GPUs. Whether that matters depends on what uses it.
+
+    ## What it looks at
+
+    Whether the plain package `onnxruntime` is installed, and whether any library of it is linked with HIP.
+
+    ## Why it matters
+
+    An ONNX model that is given to it runs on the processor, whatever provider is asked for: a provider that is not there is dropped
+    with a warning. For faster-whisper, which uses it to find speech, that is as it should be. For a recogniser in ONNX form, such as
+    ReazonSpeech k2, it means that the GPU is idle.
+
+    ## Fix
+
+    Nothing, if only faster-whisper or its like uses it. Otherwise a build of ONNX Runtime for this GPU; for gfx906 there is no
+    published one, it takes version 1.22 or older built with `--use_rocm`.
+
+    ## Safe to ignore when
+
+    No recogniser of yours runs an ONNX model.
+
+    ## Sources
+
+    - microsoft/onnxruntime#25181
+    - microsoft/onnxruntime#22171
+    """
+    version = python.packages.get("onnxruntime")
+    if version is None:
+        return skip("the plain package onnxruntime is not installed here")
+    libs = [lib for lib in python.libraries if canonical(lib.package) == "onnxruntime"]
+    hip = next((lib for lib in libs if lib.gpu_api == "hip"), None)
+    seen = [Seen("metadata of onnxruntime", version)]
+    if hip:
+        return judge([], *seen, Seen(hip.file, "linked with HIP"))
+    seen += [Seen(lib.file, "linked with no GPU interface") for lib in libs[:1] if lib.gpu_api == "none"]
+    finding = Finding(
+        subject="onnxruntime",
+        message=say("onnxruntime {version} has no provider for AMD GPUs: ONNX models run on the processor", version=version),
+        confidence="sure" if len(seen) > 1 else "likely",
+        seen=tuple(seen),
+        fix=Fix(
+            text=say("Nothing to do where only faster-whisper or its like uses it."),
+            verify=(one_line(python, _SHOW),),
+        ),
+    )
+    return judge([finding])
 
 
 @check("RK418", "sherpa-cpu-only", title="sherpa-onnx runs on the processor", severity="warning")

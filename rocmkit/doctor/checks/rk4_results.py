@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rocmkit.doctor.check import check
 from rocmkit.doctor.checks import _crashes
-from rocmkit.doctor.checks._crashes import better, reports, told_of
+from rocmkit.doctor.checks._crashes import better
 from rocmkit.doctor.checks._stack import libraries, targets, torch_of
 from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, judge, say, skip
 from rocmkit.facts import Gap, Gpu, Python
@@ -48,7 +48,7 @@ def wrong_results(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str] | G
     findings, seen = [], []
     for kind in kinds if torch and torch.hip else ():
         assert torch is not None  # noqa: S101 - of the condition above
-        told = tuple(told_of(one, torch, kind) for one in reports(_crashes.NUMBERS, torch, kind))
+        told = _crashes.told("numbers", torch, kind)
         if told:
             note = say("Install a torch without such reports, and compare with the processor as under verify.")
             findings.append(
@@ -76,7 +76,9 @@ def wrong_results(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str] | G
                     seen=(here, Seen(hip.file, "linked with HIP"), Seen("OpenNMT/CTranslate2#2090", "reported on gfx1030 with ROCm 7.2")),
                     cause=say("hipMallocAsync hands out memory that is still in use."),
                     fix=Fix(
-                        text=say("Choose the other allocator before CTranslate2 is imported."),
+                        text=say(
+                            "Choose the other allocator before CTranslate2 is imported, and for good where the program is started from."
+                        ),
                         commands=("export CT2_CUDA_ALLOCATOR=cub_caching",),
                         verify=("printenv CT2_CUDA_ALLOCATOR",),
                     ),

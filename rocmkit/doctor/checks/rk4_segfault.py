@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rocmkit import kb
 from rocmkit.doctor import advice
 from rocmkit.doctor.check import check
 from rocmkit.doctor.checks import _crashes
-from rocmkit.doctor.checks._crashes import better, reports, told_of
-from rocmkit.doctor.checks._stack import Torch, crashes, newest, targets, torch_of
-from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, judge, say, skip
+from rocmkit.doctor.checks._fixes import newest
+from rocmkit.doctor.checks._stack import Target, Torch, crashes, targets, torch_of
+from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, Text, judge, say, skip
 from rocmkit.facts import Gap, Gpu, KernelLog, Python
+from rocmkit.kb.reports import Shows
 
 _WHEEL = ("torch-not-rocm", "arch-not-compiled", "rocblas-no-tensile")
 _HSA = r"libhsa-runtime64|libamdhip64"
@@ -26,11 +29,35 @@ def _looked(log: KernelLog | Gap) -> tuple[Seen, ...]:
     return () if isinstance(log, Gap) else (Seen(log.source, "no program is said to have died in these libraries since boot"),)
 
 
-def _nothing(torch: Torch, log: KernelLog | Gap) -> Outcome:
-    seen = _looked(log)
-    if not seen:
+def _suspect(
+    gpus: tuple[Gpu, ...],
+    python: Python,
+    env: dict[str, str] | Gap,
+    log: KernelLog | Gap,
+    *,
+    names: str,
+    shows: Shows,
+    words: Callable[[Torch, Target], tuple[Text, Text, Fix]],
+) -> Outcome:
+    """What the kernel's log and the reports say of this torch on each GPU. `words`: message, cause and fix for one of them."""
+    torch = torch_of(python)
+    if torch is None or not torch.hip:
+        return skip("no ROCm build of torch is installed here")
+    kinds = targets(gpus, env)
+    if not kinds:
+        return skip("the architecture of the GPU is not known")
+    died = crashes(log, names)
+    findings = []
+    for kind in kinds:
+        told = _crashes.told(shows, torch, kind)
+        if died or told:
+            message, cause, fix = words(torch, kind)
+            seen = (*died, torch.seen, *kind.seen, *told)
+            findings.append(Finding(subject=f"torch on {kind.gfx}", message=message, confidence="likely", seen=seen, cause=cause, fix=fix))
+    if not findings and isinstance(log, Gap):
         return skip("only running an operation can tell, and the kernel's log is not known")
-    return judge([], *seen, Seen(torch.seen.where, f"{torch.version}: no report of such a crash is known on this GPU"))
+    reports = (Seen(torch.seen.where, f"{torch.version}: no report of such a crash is known on this GPU"),) if torch.wheel else ()
+    return judge(findings, *_looked(log), *reports)
 
 
 @check("RK412", "segv-hsa-first-op", title="Crash at the first operation on the GPU", severity="error", after=_WHEEL)
@@ -62,37 +89,19 @@ def segv_hsa_first_op(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str]
     - ROCm/TheRock#3081
     - pytorch/pytorch#173367
     """
-    torch = torch_of(python)
-    if torch is None or not torch.hip:
-        return skip("no ROCm build of torch is installed here")
-    kinds = targets(gpus, env)
-    if not kinds:
-        return skip("the architecture of the GPU is not known")
-    died = crashes(kernel_log, _HSA)
-    findings = []
-    for kind in kinds:
-        told = tuple(told_of(one, torch, kind) for one in reports(_crashes.FIRST_OP, torch, kind))
-        if not died and not told:
-            continue
+
+    def words(torch: Torch, kind: Target) -> tuple[Text, Text, Fix]:
         note = say("Run the commands under verify; if both crash, use another torch or kernel driver than these.")
-        findings.append(
-            Finding(
-                subject=f"torch on {kind.gfx}",
-                message=say(
-                    "torch {torch} on {gfx} is likely to crash at its first operation, in the HSA runtime",
-                    torch=torch.version,
-                    gfx=kind.gfx,
-                ),
-                confidence="likely",
-                seen=(*died, torch.seen, *kind.seen, *told),
-                cause=say("The HSA runtime inside torch does not fit the kernel driver, or a second ROCm gets into the process."),
-                fix=better(python, torch, kind, _crashes.first_op(python), note),
-            )
+        return (
+            say("torch {torch} on {gfx} is likely to crash at its first operation, in the HSA runtime", torch=torch.version, gfx=kind.gfx),
+            say("The HSA runtime inside torch does not fit the kernel driver, or a second ROCm gets into the process."),
+            _crashes.better(python, torch, kind, _crashes.first_op(python), note),
         )
-    return judge(findings) if findings else _nothing(torch, kernel_log)
+
+    return _suspect(gpus, python, env, kernel_log, names=_HSA, shows="first-operation", words=words)
 
 
-@check("RK413", "segv-wheel-math", title="Crash in convolutions or matrix products", severity="error", after=(*_WHEEL, "segv-hsa-first-op"))
+@check("RK413", "segv-wheel-math", title="Crash in convolutions or matrix products", severity="error", after=_WHEEL)
 def segv_wheel_math(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str] | Gap, kernel_log: KernelLog | Gap) -> Outcome:
     """torch is likely to end in a segmentation fault inside MIOpen or rocBLAS, as soon as a speech model computes.
 
@@ -128,48 +137,35 @@ def segv_wheel_math(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str] |
     - ROCm/MIOpen#3955
     - ROCm/TheRock#7790
     """
-    torch = torch_of(python)
-    if torch is None or not torch.hip:
-        return skip("no ROCm build of torch is installed here")
-    kinds = targets(gpus, env)
-    if not kinds:
-        return skip("the architecture of the GPU is not known")
-    died = crashes(kernel_log, _MATH)
-    findings = []
-    for kind in kinds:
-        told = tuple(told_of(one, torch, kind) for one in reports(_crashes.MATH, torch, kind))
-        if not died and not told:
-            continue
-        best = kb.best_torch(kind.gfx, advice.python_minor(python))
-        note = say(
+
+    def words(torch: Torch, kind: Target) -> tuple[Text, Text, Fix]:
+        message = say(
+            "torch {torch} on {gfx} is likely to end in a segmentation fault when a speech model runs: suspect Conv1d in MIOpen "
+            "first, then matrix products in half precision in rocBLAS",
+            torch=torch.version,
+            gfx=kind.gfx,
+        )
+        cause = say("MIOpen and rocBLAS of ROCm {rocm} that torch uses; no other package is needed for it.", rocm=torch.rocm or "?")
+        return message, cause, _crashes.better(python, torch, kind, _crashes.ladder(python), _way_out(python, torch, kind))
+
+    return _suspect(gpus, python, env, kernel_log, names=_MATH, shows="math", words=words)
+
+
+def _way_out(python: Python, torch: Torch, kind: Target) -> Text:
+    best = kb.best_torch(kind.gfx, advice.python_minor(python))
+    if best is None or best == torch.wheel:
+        return say(
             "Run the commands under verify one by one: the one that dies names the library (1 and not 2: MIOpen; 3 and not 4: rocBLAS). "
             "Until then torch.backends.cudnn.enabled = False keeps MIOpen out."
         )
-        if best and best != torch.wheel:
-            note = say(
-                "Install torch {new} for ROCm {rocm}, the newest wheel with rocBLAS files for {gfx}; until then "
-                "torch.backends.cudnn.enabled = False keeps MIOpen out. Run the commands under verify before and after, one by one: "
-                "the one that dies names the library (1 and not 2: MIOpen; 3 and not 4: rocBLAS).",
-                new=newest(best),
-                rocm=best.rocm,
-                gfx=kind.gfx,
-            )
-        findings.append(
-            Finding(
-                subject=f"torch on {kind.gfx}",
-                message=say(
-                    "torch {torch} on {gfx} is likely to end in a segmentation fault when a speech model runs: suspect Conv1d in MIOpen "
-                    "first, then matrix products in half precision in rocBLAS",
-                    torch=torch.version,
-                    gfx=kind.gfx,
-                ),
-                confidence="likely",
-                seen=(*died, torch.seen, *kind.seen, *told),
-                cause=say("MIOpen and rocBLAS of ROCm {rocm} inside the wheel; no other package is needed for it.", rocm=torch.rocm or "?"),
-                fix=better(python, torch, kind, _crashes.ladder(python), note),
-            )
-        )
-    return judge(findings) if findings else _nothing(torch, kernel_log)
+    return say(
+        "Install torch {new} for ROCm {rocm}, the newest wheel with rocBLAS files for {gfx}; until then "
+        "torch.backends.cudnn.enabled = False keeps MIOpen out. Run the commands under verify before and after, one by one: "
+        "the one that dies names the library (1 and not 2: MIOpen; 3 and not 4: rocBLAS).",
+        new=newest(best),
+        rocm=best.rocm,
+        gfx=kind.gfx,
+    )
 
 
 @check(
@@ -177,7 +173,7 @@ def segv_wheel_math(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str] |
     "whisper-segv",
     title="A speech program died in a native library",
     severity="error",
-    after=(*_WHEEL, "segv-hsa-first-op", "segv-wheel-math"),
+    after=("segv-hsa-first-op", "segv-wheel-math"),
 )
 def whisper_segv(gpus: tuple[Gpu, ...], python: Python, kernel_log: KernelLog | Gap) -> Outcome:
     """The kernel saw a Python program die inside a library that speech packages load.

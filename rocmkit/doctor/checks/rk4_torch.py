@@ -1,12 +1,13 @@
-"""Which torch is installed, whether this Python can have a better one, and what goes with it."""
+"""Which torch is installed, and whether this Python can have a better one."""
 
 from __future__ import annotations
 
 from rocmkit import kb
 from rocmkit.doctor import advice
 from rocmkit.doctor.check import check
-from rocmkit.doctor.checks._stack import canonical, libraries, one_line, release, targets, torch_fix, torch_of
-from rocmkit.doctor.result import Confidence, Finding, Outcome, Seen, judge, say, skip
+from rocmkit.doctor.checks._fixes import torch_fix, torch_for
+from rocmkit.doctor.checks._stack import canonical, ct2_elsewhere, on_hip, targets, torch_of
+from rocmkit.doctor.result import Finding, Outcome, Seen, judge, say, skip
 from rocmkit.facts import Gap, Gpu, Python
 
 #: Packages whose GPU libraries are not looked into; where one is there, nothing is said of the environment as a whole.
@@ -28,7 +29,8 @@ def torch_not_rocm(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
     ## What it looks at
 
     `torch/version.py`, which is read and not run: it names the HIP or the CUDA version that torch was built with. Where it could not be
-    read, the version in torch's metadata, whose end names the kind of wheel.
+    read, the version in torch's metadata, whose end names the kind of wheel. Beside a CTranslate2 or ONNX Runtime that is built for ROCm
+    a torch for the processor alone is taken to be on purpose.
 
     ## Why it matters
 
@@ -60,6 +62,11 @@ def torch_not_rocm(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
     if torch.hip is None and not torch.cuda and local != "cpu" and not nvidia:
         return skip("what torch {version} was built for could not be read", version=torch.version)
     cuda = torch.cuda or (torch.hip is None and bool(nvidia))
+    other = next(iter(on_hip(python)), None)
+    if other and not cuda:
+        return skip(
+            "torch {version} is built for the processor; {package} computes on the GPU here", version=torch.version, package=other.package
+        )
     seen = [torch.seen]
     if nvidia:
         seen.append(Seen("packages", ", ".join(nvidia[:3]) + (" …" if len(nvidia) > 3 else "")))
@@ -72,7 +79,7 @@ def torch_not_rocm(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
         message=say("torch {version} is a CUDA build", version=torch.version)
         if cuda
         else say("torch {version} is built for the processor alone", version=torch.version),
-        confidence="likely" if torch.hip is None else "sure",
+        confidence="likely" if torch.hip is None or other else "sure",
         seen=tuple(seen),
         cause=say(
             "No ROCm wheel that works on {gfx} is made for Python {python}, so pip took what there was.", gfx=gfx or "?", python=minor
@@ -81,7 +88,7 @@ def torch_not_rocm(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
         else say(
             "pip takes the CUDA build unless it is given pytorch.org's index for ROCm; a later install of another package can bring it in."
         ),
-        fix=torch_fix(python, gfx) if gfx else None,
+        fix=torch_for(python, kinds[0], kinds, ()) if kinds else None,
     )
     return judge([finding])
 
@@ -154,75 +161,6 @@ def no_matching_wheel(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
     return judge(findings, *seen) if findings or seen else skip("no wheel of pytorch.org works on this GPU, whatever the Python")
 
 
-@check("RK407", "torchaudio-mismatch", title="torchaudio does not go with torch", severity="error", after=("torch-not-rocm",))
-def torchaudio_mismatch(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
-    """torchaudio was built for another torch than the one it is installed beside.
-
-    ## What it looks at
-
-    The versions of torch and torchaudio with their endings (`+rocm6.3`), against the pairs that pytorch.org publishes, and which
-    libraries torchaudio's own library asks for.
-
-    ## Why it matters
-
-    torchaudio's library is linked with one torch. Beside another one its import ends with `libtorch_cuda.so: cannot open shared object
-    file`, an undefined symbol, or a segmentation fault; speech programs import it early.
-
-    ## Fix
-
-    Install both in one command from the same index, so that pip takes a pair.
-
-    ## Safe to ignore when
-
-    `import torchaudio` works and nothing of it that is compiled is used.
-
-    ## Sources
-
-    - pytorch/pytorch#139410
-    - ROCm/TheRock#1262
-    - ROCm/TheRock RELEASES.md
-    """
-    audio, torch = python.packages.get("torchaudio"), torch_of(python)
-    if torch is None or audio is None:
-        return skip("torch and torchaudio are not both installed here")
-    if not torch.hip:
-        return skip("torch {version} is not known to be a ROCm build", version=torch.version)
-    seen = [torch.seen, Seen("metadata of torchaudio", audio)]
-    libs = libraries(python, "torchaudio")
-    cuda = next((lib for lib in libs if any(name.startswith(("libtorch_cuda", "libc10_cuda", "libcudart")) for name in lib.needs)), None)
-    ending, its = torch.version.partition("+")[2], audio.partition("+")[2]
-    wanted = release(torch.wheel.torchaudio) if torch.wheel else torch.series
-    reason = None
-    confidence: Confidence = "sure"
-    if cuda:
-        seen.append(Seen(cuda.file, "needs " + ", ".join(cuda.needs)))
-        reason = say("torchaudio {audio} is linked with CUDA, torch {torch} with ROCm", audio=audio, torch=torch.version)
-    elif release(audio) and wanted and release(audio) != wanted:
-        reason = say("torch {torch} goes with torchaudio {wanted}, not with {audio}", torch=torch.version, wanted=wanted, audio=audio)
-        confidence = "sure" if torch.wheel else "likely"
-    elif its != ending and (
-        its.startswith("cu") or its == "cpu" or (ending.startswith("rocm") and not any(lib.gpu_api == "hip" for lib in libs))
-    ):
-        reason = say("torchaudio {audio} and torch {torch} come from different indexes", audio=audio, torch=torch.version)
-        confidence = "likely"
-    if reason is None:
-        return judge([], *seen)
-    kinds = targets(gpus, {})
-    check_it = one_line(python, "import torch, torchaudio; print(torch.__version__, torchaudio.__version__)", "-X faulthandler")
-    return judge(
-        [
-            Finding(
-                subject="torchaudio",
-                message=reason,
-                confidence=confidence,
-                seen=tuple(seen),
-                cause=say("They were installed apart, from different indexes or at different times."),
-                fix=torch_fix(python, kinds[0].gfx, verify=(check_it,)) if kinds else None,
-            )
-        ]
-    )
-
-
 @check(
     "RK416",
     "no-gpu-framework",
@@ -256,16 +194,16 @@ def no_gpu_framework(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
     - https://pytorch.org/get-started/locally/
     """
     torch = torch_of(python)
-    hip = [lib for lib in python.libraries if lib.gpu_api == "hip"]
+    hip = on_hip(python)
     if torch and torch.hip:
         return judge([], torch.seen)
     if hip:
         return judge([], *(Seen(lib.file, "linked with HIP") for lib in hip[:3]))
-    unknown = next((lib for lib in python.libraries if lib.gpu_api == "unknown"), None)
+    unknown = next((lib.package for lib in python.libraries if lib.gpu_api == "unknown"), None)
+    unknown = unknown or ("ctranslate2" if ct2_elsewhere(python) else None)
     other = next((name for name in python.packages if canonical(name) in _OTHERS), None)
     if isinstance(python.torch, Gap) or (torch and torch.hip is None) or unknown or other:
-        name = other or (unknown.package if unknown else "torch")
-        return skip("whether {package} can use the GPU could not be read", package=name)
+        return skip("whether {package} can use the GPU could not be read", package=other or unknown or "torch")
     kinds = targets(gpus, {})
     found = ", ".join(
         f"{name} {python.packages[name]}" for name in ("ctranslate2", "onnxruntime", "sherpa-onnx") if name in python.packages

@@ -10,7 +10,7 @@ from rocmkit.doctor import advice
 from rocmkit.doctor.check import check
 from rocmkit.doctor.result import Confidence, Finding, Fix, Outcome, Seen, Text, judge, say
 from rocmkit.facts import EnvLine, Gap, Gpu, Python, Runtime
-from rocmkit.kb.values import OverrideRow
+from rocmkit.kb.gpus import OverrideRow
 
 NAME = "HSA_OVERRIDE_GFX_VERSION"
 _NODE = re.compile(rf"{NAME}_([0-9]{{1,4}})")

@@ -4,26 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from rocmkit.doctor.check import Check
-from rocmkit.doctor.checks import (
-    rk3_kernels,
-    rk3_rocm,
-    rk3_support,
-    rk4_ct2,
-    rk4_numba,
-    rk4_ort,
-    rk4_results,
-    rk4_segfault,
-    rk4_system,
-    rk4_torch,
-)
+from rocmkit.doctor.check import Check, all_checks
 from rocmkit.doctor.examine import examine
 from rocmkit.doctor.result import Finding, Result
 from rocmkit.facts import Facts, PackageKernels, Python, TorchBuild, gap
 from tests.support.facts import GPU, PYTHON, ROCM, SITE, changed, kernels, library, machine
 
-MODULES = (rk3_kernels, rk3_rocm, rk3_support, rk4_ct2, rk4_numba, rk4_ort, rk4_results, rk4_segfault, rk4_system, rk4_torch)
-CHECKS: dict[str, Check] = {c.code: c for module in MODULES for c in vars(module).values() if isinstance(c, Check)}
+CHECKS: dict[str, Check] = {one.code: one for one in all_checks() if one.code.startswith(("RK3", "RK4"))}
 
 OLD_ARCHS = ("gfx900", "gfx906", "gfx908", "gfx90a", "gfx942", "gfx1030", "gfx1100", "gfx1101")
 NEW_ARCHS = (*OLD_ARCHS, "gfx950", "gfx1102", "gfx1150", "gfx1151", "gfx1200", "gfx1201")

@@ -57,10 +57,16 @@ def test_opt_rocm_is_the_default_one() -> None:
     assert one.message.values["version"] == "5.7"
 
 
-@pytest.mark.parametrize("name", ["LD_PRELOAD", "ROCBLAS_TENSILE_LIBPATH", "HIPBLASLT_TENSILE_LIBPATH"])
+@pytest.mark.parametrize("name", ["LD_PRELOAD", "ROCBLAS_TENSILE_LIBPATH"])
 def test_preloads_and_kernel_files_of_another_rocm_are_sure(name: str) -> None:
     one = finding("RK302", machine(rocm=(OLD,), env={name: "/opt/rocm-5.7.1/lib/rocblas/library"}))
     assert (one.subject, one.confidence) == (name, "sure")
+
+
+@pytest.mark.parametrize("name", ["HIPBLASLT_TENSILE_LIBPATH", "MIOPEN_SYSTEM_DB_PATH"])
+def test_files_that_this_gpu_may_never_read_are_likely(name: str) -> None:
+    runpath = changed(PYTHON, libraries=(library("torch", f"{SITE}/torch/lib/libtorch_hip.so", rpath_kind="runpath"),))
+    assert finding("RK302", machine(rocm=(OLD,), python=runpath, env={name: "/opt/rocm-5.7.1/share"})).confidence == "likely"
 
 
 def test_a_folder_whose_release_is_not_known() -> None:

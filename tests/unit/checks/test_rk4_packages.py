@@ -15,6 +15,7 @@ from tests.unit.checks.rk4_support import (
     gpu,
     run,
     with_packages,
+    without_torch,
 )
 
 HIP6 = Library(name="libamdhip64", soname="libamdhip64.so.6", file="/opt/rocm-6.3.4/lib/libamdhip64.so.6")
@@ -151,11 +152,14 @@ def test_onnxruntime_for_cuda() -> None:
 
 
 def test_plain_onnxruntime() -> None:
-    one = finding("RK406", machine(python=with_packages({"onnxruntime": "1.23.2"}, ORT_CPU)))
+    one = finding("RK406", machine(python=without_torch({"onnxruntime": "1.23.2"}, ORT_CPU)))
     assert (one.subject, one.confidence) == ("onnxruntime", "likely")
+    idle = run("RK406", machine(python=with_packages({"onnxruntime": "1.23.2"}, ORT_CPU)))  # torch computes here
+    assert "nothing here is known to want it" in str(idle.because)
     assert one.fix and one.fix.commands == ()
     assert run("RK406", machine(python=with_packages({"onnxruntime": "1.23.2", "faster-whisper": "1.2.1"}, ORT_CPU))).outcome == "ok"
-    assert run("RK406", USER).outcome == "found"  # sherpa-onnx is here too, whose models are wanted on the GPU
+    assert run("RK406", USER).outcome == "ok"  # sherpa-onnx is here too, and uses an ONNX Runtime of its own
+    assert finding("RK419", USER).subject == "onnxruntime"
     unread = changed(ORT_CPU, gpu_api="unknown", code=UNREAD)
     assert run("RK406", machine(python=with_packages({"onnxruntime": "1.23.2"}, unread))).outcome == "skipped"
 

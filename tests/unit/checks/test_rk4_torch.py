@@ -70,14 +70,15 @@ def test_a_python_that_no_wheel_is_made_for() -> None:
     ("version", "outcome"), [("2.9.1+cpu", "found"), ("2.9.1+cu128", "found"), ("2.9.1+rocm6.3", "ok"), ("2.9.1", "skipped")]
 )
 def test_metadata_alone_is_never_sure(version: str, outcome: str) -> None:
-    python = changed(PYTHON, packages={"torch": version}, torch=gap("denied", "version.py"))
+    python = changed(PYTHON, packages={"torch": version}, torch=gap("denied", "version.py"), libraries=())
     result = run("RK401", machine(python=python))
     assert result.outcome == outcome
     assert all(one.confidence == "likely" for one in result.findings)
 
 
 def test_nvidia_packages_beside_an_unreadable_torch() -> None:
-    python = changed(PYTHON, packages={"torch": "2.9.1", "nvidia-cublas-cu12": "12.8"}, torch=gap("denied", "version.py"))
+    packages = {"torch": "2.9.1", "nvidia-cublas-cu12": "12.8"}
+    python = changed(PYTHON, packages=packages, torch=gap("denied", "version.py"), libraries=())
     assert finding("RK401", machine(python=python)).confidence == "likely"
 
 
@@ -130,6 +131,15 @@ def test_a_torchaudio_linked_with_cuda() -> None:
 def test_pairs(torch: str, rocm: str, audio: str, outcome: str) -> None:
     python = with_torch(f"{torch}+rocm{rocm}", f"{rocm}.1", packages={"torchaudio": f"{audio}+rocm{rocm}"})
     assert run("RK407", machine(python=python)).outcome == outcome
+
+
+def test_torchvision_of_another_index() -> None:
+    assert finding("RK407", machine(python=with_packages({"torchvision": "0.24.1+cpu"}))).subject == "torchvision"
+    vision = library("torchvision", f"{SITE}/torchvision/_C.so", gpu_api="cuda", gfx=(), needs=("libtorch_cuda.so", "libc10_cuda.so"))
+    one = finding("RK407", machine(python=with_packages({"torchvision": "0.24.1"}, vision)))
+    assert (one.subject, one.confidence) == ("torchvision", "sure")
+    assert one.fix and " torchvision --index-url" in one.fix.commands[-1]
+    assert run("RK407", machine(python=with_packages({"torchvision": "0.24.1+rocm6.3"}))).outcome == "ok"
 
 
 # RK416

@@ -43,6 +43,7 @@ def everything() -> tuple[object, ...]:
         releases._rocm_file(),
         releases._ort_file(),
         kb.ctranslate2_wheels(),
+        kb.all_torch_reports(),
     )
 
 

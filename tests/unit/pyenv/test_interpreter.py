@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from rocmkit.host.base import NotAsked
 from rocmkit.host.live import LiveHost
+from rocmkit.host.names import Names
 from rocmkit.host.recording import Ended, Recording
 from rocmkit.host.replay import ReplayHost
 from rocmkit.host.sysroot import SysrootHost
@@ -37,7 +38,7 @@ def marked(answer: object) -> bytes:
 
 
 def test_rubbish_around_the_answer_does_not_matter_and_does_not_leave_the_host() -> None:
-    kept = answer_only("/home/alice")(b"Welcome alice\xff\n" + marked(ANSWER) + b"\nalice says bye\n" * 1000)
+    kept = answer_only(Names("/home/alice"))(b"Welcome alice\xff\n" + marked(ANSWER) + b"\nalice says bye\n" * 1000)
     assert b"alice" not in kept
     assert json.loads(kept.removeprefix(b"<rocmkit-python>").removesuffix(b"</rocmkit-python>"))["paths"] == [
         "~/venv/lib/python3.10/site-packages"
@@ -55,7 +56,7 @@ def test_rubbish_around_the_answer_does_not_matter_and_does_not_leave_the_host()
     ],
 )
 def test_of_a_complaint_only_its_kind_is_kept(printed: str, kept: str) -> None:
-    found = answer_only("/home/alice")(printed.encode()).decode()
+    found = answer_only(Names("/home/alice"))(printed.encode()).decode()
     assert found.endswith(kept)
     assert "alice" not in found
 
@@ -65,7 +66,7 @@ def test_of_a_complaint_only_its_kind_is_kept(printed: str, kept: str) -> None:
 @example(marked({**ANSWER, "paths": ["\ud800"]}))
 @example(b"<rocmkit-python>" + b'{"a":' * 100_000 + b"}</rocmkit-python>")
 def test_any_output_can_be_kept_again_and_gives_an_answer_or_an_error(data: bytes) -> None:
-    keep = answer_only("/home/alice")
+    keep = answer_only(Names("/home/alice"))
     assert keep(keep(data)) == keep(data)
     command = Ended(argv=("/x/python", *interpreter.OPTIONS), exit=0, stdout=keep(data).decode())
     host = ReplayHost(Recording(rocmkit_recording=1, about="", whole=True, commands=(command,)))

@@ -1,0 +1,5 @@
+"""`python -m rocmkit`."""
+
+from rocmkit.cli import main
+
+main()
