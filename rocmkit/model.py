@@ -49,8 +49,10 @@ def convert(value: object, kind: type[T], *, source: str) -> T:
         raise DataError(f"{source}: {error}") from None
 
 
-def load_yaml(text: str, *, source: str) -> Any:
+def load_yaml(text: str, *, source: str, own: bool = False) -> Any:
     """Parse YAML strictly: no repeated keys, no aliases, no tags of its own, at most 64 levels deep.
+
+    `own` leaves out the test for aliases and depth: only for files that rocmkit itself brings.
 
     `source` names the document in errors. Raises DataError with line and column (counted from 1).
     """
@@ -59,8 +61,13 @@ def load_yaml(text: str, *, source: str) -> Any:
     from rocmkit._yaml import StrictLoader, check_events
 
     try:
-        check_events(text)
-        return yaml.load(text, Loader=StrictLoader)  # noqa: S506 - a SafeLoader subclass
+        if not own:
+            check_events(text)
+        loader = StrictLoader(text)
+        try:
+            return loader.get_single_data()
+        finally:
+            loader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{mark.line + 1}:{mark.column + 1}: " if mark else ""

@@ -23,6 +23,7 @@ _TOKEN = re.compile(
     r"\b(?:hf_|gh[opsu]_|github_pat_|glpat-|sk-(?:[a-z]+-)?|xox[abp]-|AKIA|ASIA|AIza)[A-Za-z0-9]{16,}[\w-]*|(?<=://)[^/@\s'\"<]+(?=@)",
     re.ASCII,
 )
+_TOKEN_BEGINS = ("hf_", "gh", "sk-", "glpat-", "xox", "AKIA", "ASIA", "AIza", "://")
 
 
 class Names:
@@ -39,21 +40,26 @@ class Names:
             longest = sorted(self._words, key=len, reverse=True)
             parts.append(rf"(?<![A-Za-z0-9_$])(?P<word>{'|'.join(map(re.escape, longest))})(?![A-Za-z0-9_])")
         self._names = re.compile("|".join(parts)) if parts else None
+        self._needles = (*homes, *self._words)
 
     def hide(self, text: str) -> str:
         """`text`, mostly a path, with names replaced; bytes that the system gave and that are no UTF-8 become \\xNN."""
         if not text.isascii():
             text = re.sub("[\udc80-\udcff]", lambda found: f"\\x{ord(found[0]) - 0xDC00:x}", text)
-        return text if self._names is None else self._names.sub(self._shown, text)
+        return self._named(text)
 
     def hide_text(self, text: str) -> str:
         """`hide`, for text that may hold tokens too."""
-        return self.hide(_TOKEN.sub("<set>", text))
+        return self.hide(_without_tokens(text))
 
     def hide_bytes(self, data: bytes) -> bytes:
         """`hide_text` for what a program prints; bytes that are no UTF-8 stay."""
-        text = _TOKEN.sub("<set>", data.decode("utf-8", "surrogateescape"))
-        return (text if self._names is None else self._names.sub(self._shown, text)).encode("utf-8", "surrogateescape")
+        text = _without_tokens(data.decode("utf-8", "surrogateescape"))
+        return self._named(text).encode("utf-8", "surrogateescape")
+
+    def _named(self, text: str) -> str:
+        # Looking for the bare words first spares megabytes of output the expression.
+        return self._names.sub(self._shown, text) if self._names and any(map(text.__contains__, self._needles)) else text
 
     def _shown(self, found: re.Match[str]) -> str:
         return self._words[found[0]] if "word" in found.re.groupindex and found["word"] else "~"
@@ -69,6 +75,10 @@ class Names:
                 raise FileNotFoundError(errno.ENOENT, "no home folder is known", path)
             return self.home + path[1:]
         return path
+
+
+def _without_tokens(text: str) -> str:
+    return _TOKEN.sub("<set>", text) if any(map(text.__contains__, _TOKEN_BEGINS)) else text
 
 
 def of_this_machine() -> Names:

@@ -5,9 +5,6 @@ Each YAML file is read when a query first needs it, and once. A query answers No
 
 from __future__ import annotations
 
-from functools import cache
-
-from rocmkit.kb._load import document
 from rocmkit.kb.releases import (
     aotriton_archs,
     best_torch,
@@ -34,7 +31,6 @@ from rocmkit.kb.releases import (
 )
 from rocmkit.kb.reports import all_torch_reports, torch_reports
 from rocmkit.kb.targets import arch, archs, compatible, gfx_of_version, overrides, pci, pci_names, rocblas_kernels
-from rocmkit.model import Model
 
 __all__ = [
     "all_torch_reports",
@@ -73,11 +69,6 @@ __all__ = [
 ]
 
 
-class _Base(Model, kw_only=True):
-    date: str
-
-
-@cache
 def date() -> str:
-    """The day the knowledge base stands for, `2026-11-22`."""
-    return document("kb", _Base).date
+    """The day the knowledge base stands for."""
+    return "2026-11-22"

@@ -10,19 +10,20 @@ from rocmkit.facts import Facts, Gap, Python, Rocm
 from rocmkit.host.base import Host
 from rocmkit.probe.gaps import side_by_side
 
-#: Function to the module of this package that holds it. The modules are imported in the threads, where nobody waits for them.
+#: Function to the module of this package that holds it, those that wait for programs first. The modules are imported in the
+#: threads, where nobody waits for them.
 _SECTIONS = {
+    "kernel_log": "kernel_log",
+    "runtime": "runtime",
+    "tools": "tools",
     "system": "system",
     "driver": "driver",
     "topology": "topology",
     "access": "access",
-    "kernel_log": "kernel_log",
-    "runtime": "runtime",
     "rocm": "rocm",
     "env": "env",
     "env_files": "env",
     "memory": "memory",
-    "tools": "tools",
 }
 
 
@@ -32,8 +33,8 @@ def collect(host: Host, *, python: str | None = None, deadline_s: float = 5.0, p
     `python` is the interpreter or environment to look at (default: the one in use). `progress` gets the name of each section
     as it is done. Sections run side by side because some read only files and others wait for programs that may hang.
     """
-    asks: dict[str, Callable[[], Any]] = {name: _section(host, name, module) for name, module in _SECTIONS.items()}
-    asks["python"] = lambda: _python(host, python)
+    asks: dict[str, Callable[[], Any]] = {"python": lambda: _python(host, python)}
+    asks |= {name: _section(host, name, module) for name, module in _SECTIONS.items()}
     found: dict[str, Any] = side_by_side(asks, timeout_s=deadline_s, progress=progress)
     topology, environment = found.pop("topology"), found.pop("python")
     found["kfd"], found["gpus"] = (topology, topology) if isinstance(topology, Gap) else topology

@@ -24,7 +24,7 @@ PARAMETERS = re.compile(
 #: Folders of modprobe configuration: a file hides those of the same name in later folders (modprobe.d(5)).
 MODPROBE_FOLDERS = ("/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d", "/usr/lib/modprobe.d", "/lib/modprobe.d")
 
-#: Lines of modprobe configuration that keep amdgpu from loading (F05).
+#: Lines of modprobe configuration that keep amdgpu from loading.
 BLACKLIST = r"^\s*(blacklist\s+amdgpu|install\s+amdgpu\s+(/usr)?/s?bin/(true|false))\b"
 
 FIRMWARE_FOLDERS = ("/lib/firmware/updates/amdgpu", "/lib/firmware/amdgpu", "/usr/lib/firmware/amdgpu")

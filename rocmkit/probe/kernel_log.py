@@ -9,42 +9,41 @@ from rocmkit.host.base import Host, Run
 from rocmkit.probe.gaps import field, from_run
 from rocmkit.probe.tools import find
 
-#: Kind of line to the expressions that find it (searched, ignoring case); the first kind that fits counts. F… are the failure
-#: modes of the catalogue that the line is a sign of.
+#: Kind of line to the expressions that find it (searched, ignoring case); the first kind that fits counts.
 KINDS: dict[str, tuple[str, ...]] = {
-    # F10: a firmware file is missing or too old, often only inside the initramfs
+    # a firmware file is missing or too old, often only inside the initramfs
     "firmware-missing": (
         r"direct firmware load for (amdgpu|radeon)/\S+ failed",
         r"amdgpu.*fail(ed)? to (load|request|validate) (\S+ )?(firmware|ucode|microcode)",
         r"\*ERROR\* failed to load \S+ firmware",
         r"firmware: failed to load (amdgpu|radeon)/",
     ),
-    # F11: the board's firmware left no room for the large window
+    # the board's firmware left no room for the large window
     "bar": (r"\bBAR \d+\b.*(no space|failed to assign|can't assign|not assigned|no compatible bridge window)",),
-    # F12: the driver takes the card for a virtual function
+    # the driver takes the card for a virtual function
     "mailbox-vf": (r"trn=\d+ ACK should not assert", r"xgpu_\w+_mailbox"),
-    # F04, F11: the driver gave the card up
+    # the driver gave the card up
     "probe-failed": (
         r"amdgpu.*probe (of|with driver) .*failed with error -?\d+",
         r"fatal error during gpu init",
         r"amdgpu.*(hw|sw)_init of ip block .* failed",
         r"amdgpu_device_ip_init failed",
     ),
-    # F13: the slot's path to the processor has no AtomicOps
+    # the slot's path to the processor has no AtomicOps
     "atomics": (r"pci rejects atomics", r"pcie atomic ops (is|are) not supported"),
-    # F03: the driver runs the card, but KFD (compute) does not know the chip
+    # the driver runs the card, but KFD (compute) does not know the chip
     "kfd-unsupported": (r"kfd.*(not supported in kfd|skipped device|kgd2kfd_probe failed)",),
     # the good news: compute found the card
     "kfd-added": (r"kfd kfd:.*added device [0-9a-f]{4}:[0-9a-f]{4}",),
-    # F16: memory or fabric faults that the card itself reports; a count of 0 is none
+    # memory or fabric faults that the card itself reports; a count of 0 is none
     "ras": (
         r"ERREVENT_ATHUB",
         r"amdgpu.*(uncorrectable hardware error\b|[1-9]\d* (un)?correctable (hardware )?errors?|ras.*(poison|bad page))",
         r"accelerator check architecture",
     ),
-    # F17, F18: a kernel read or wrote where nothing is mapped
+    # a kernel read or wrote where nothing is mapped
     "page-fault": (r"\[(gfx|mm)hub\d*\].*page fault", r"amdgpu.*page fault", r"VM_L2_PROTECTION_FAULT_STATUS:0x"),
-    # F15: a queue did not end in time
+    # a queue did not end in time
     "ring-timeout": (
         r"ring \S+ timeout",
         r"amdgpu_job_timedout",
@@ -52,28 +51,28 @@ KINDS: dict[str, tuple[str, ...]] = {
         r"MES(\(\d+\))? failed to respond",
         r"(cp|hiq) .*preemption.*(time|fail)",
     ),
-    # F15, F18: the shader cores ran into something they cannot do
+    # the shader cores ran into something they cannot do
     "hw-exception": (
         r"hw exception",
         r"hws hang",
         r"sq_intr.*err",
         r"amdgpu.*(illegal (register access|opcode|instruction)|gpu hang)",
     ),
-    # F15: and what came of it
+    # and what came of it
     "gpu-reset": (r"(amdgpu|\[drm\]).*(gpu reset\b|(mode[12]|baco) reset)",),
-    # F06: secure boot or lockdown against a dkms module
+    # secure boot or lockdown against a dkms module
     "module-signature": (
         r"\bamd\w*: (module verification failed|loading of unsigned|disagrees about)",
         r"loading of unsigned module is rejected",
         r"lockdown:.*unsigned module",
     ),
-    # F30 to F32: a process died inside a GPU library, which the kernel names, or inside Python
+    # a process died inside a GPU library, which the kernel names, or inside Python
     "segfault": (
         r"(segfault|general protection|trap|invalid opcode).* in lib"
         r"(hsa-runtime64|amdhip64|rocblas|hipblaslt|MIOpen|amd_comgr|torch|ctranslate2|onnxruntime)",
         r"\bpython[\d.]*\[\d+\]:? (segfault|general protection|trap)",
     ),
-    # F62: main memory ran out, which on an APU is the GPU's too
+    # main memory ran out, which on an APU is the GPU's too
     "oom": (r"out of memory: killed process", r"amdgpu.*not enough memory for command submission"),
 }
 
@@ -82,6 +81,7 @@ _WORDS = (
     *(b"amd", b"kfd", b"bar ", b"atomic", b"segfault", b"protection", b"trap", b"opcode", b"out of memory", b"unsigned module"),
     *(b"accelerator", b"ack should", b"xgpu_", b"fatal error", b"firmware", b"timeout", b"hw exception", b"hws hang", b"hub"),
     *(b"sq_intr", b"preemption", b"failed to respond"),
+    *(b"dmesg: ", b"-- no entries", b"no journal files", b"hint: you are", b"insufficient permissions"),
 )
 _PATTERNS = {kind: re.compile("|".join(found).encode(), re.IGNORECASE) for kind, found in KINDS.items()}
 #: So many lines of each kind are kept from the beginning, and so many from the end: the first tell the cause, the last how it stands.
@@ -98,16 +98,13 @@ JOURNAL = ("-k", "-b", "-o", "cat", "--no-pager", "-n", "20000")
 
 def kind_of(line: bytes) -> str | None:
     """Which of KINDS a line of the kernel log is; None: none."""
-    lowered = line.lower()
-    if not any(word in lowered for word in _WORDS):
-        return None
     return next((kind for kind, pattern in _PATTERNS.items() if pattern.search(line)), None)
 
 
 def keep(data: bytes) -> bytes:
     """Only lines of KINDS, at most 40 of each kind, and the programs' own complaints."""
     kinds: dict[str, list[int]] = {}
-    lines = [_SYSLOG.sub(b"", line)[:1000] for line in data.split(b"\n")]
+    lines = [_SYSLOG.sub(b"", line)[:1000] for line in _candidates(data)]
     chosen: set[int] = set()
     for index, line in enumerate(lines):
         if (kind := kind_of(line)) is not None:
@@ -117,6 +114,20 @@ def keep(data: bytes) -> bytes:
     for found in kinds.values():
         chosen.update(found[:_EACH] + found[-_EACH:])
     return b"\n".join(lines[index] for index in sorted(chosen))
+
+
+def _candidates(data: bytes) -> list[bytes]:
+    """The lines that hold one of _WORDS, in order."""
+    lowered = data.lower()
+    starts: set[int] = set()
+    for word in _WORDS:
+        at = lowered.find(word)
+        while at >= 0:
+            starts.add(lowered.rfind(b"\n", 0, at) + 1)
+            end = lowered.find(b"\n", at)
+            at = lowered.find(word, end) if end >= 0 else -1
+    ends = ((start, data.find(b"\n", start)) for start in sorted(starts))
+    return [data[start : end if end >= 0 else None] for start, end in ends]
 
 
 def parse(kept: bytes) -> tuple[LogLine, ...]:

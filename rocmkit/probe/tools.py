@@ -44,7 +44,7 @@ def tools(host: Host) -> tuple[Tool, ...]:
 
 
 def find(host: Host, name: str) -> str | None:
-    """Where a program is: on PATH, else in a ROCm installation (F66). Raises OSError, NotAsked."""
+    """Where a program is: on PATH, else in a ROCm installation. Raises OSError, NotAsked."""
     folders: tuple[str, ...] = ()
     try:
         if found := host.which(name):

@@ -68,7 +68,9 @@ def no_devices(system: System, access: Access, gpus: tuple[Gpu, ...]) -> Outcome
             "on the host, give the devices to the container and restart it (Proxmox: set CTID first; Incus: add them as unix-char devices)"
         )
     else:
-        text = say("on the host, start the container again with the devices and the groups that own them (set IMAGE first)")
+        text = say(
+            "on the host, start the container again with these options beside your own (IMAGE: your image; compose: devices, group_add)"
+        )
     finding = Finding(
         subject=", ".join(lacking),
         message=say("this {container} container was started without {paths}", container=host, paths=paths),
@@ -165,7 +167,7 @@ def _stranger(nodes: list[DeviceNode], access: Access, gpus: tuple[Gpu, ...], ho
             paths=paths,
             gids=", ".join(gids),
         )
-        text = say("on the host, start the container again with the number of the group (set IMAGE first)")
+        text = say("on the host, start the container again with the number of the group beside your own options, with your image for IMAGE")
         if host == "kubernetes":
             text = say("add the numbers to the pod's securityContext: supplementalGroups: [{gids}]", gids=", ".join(gids))
         commands = _nodes.start(host, access, gpus, gids)

@@ -107,7 +107,8 @@ def ld_library_path_mix(python: Python, env: dict[str, str], env_files: tuple[En
 
     ## Safe to ignore when
 
-    The crash stays the same with the variable unset: then it is not the cause. The command under verify shows that in a minute.
+    The crash stays the same with the variable unset: then it is not the cause. The command that doctor prints under verify shows that
+    in a minute.
 
     ## Sources
 

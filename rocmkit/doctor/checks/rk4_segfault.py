@@ -77,8 +77,8 @@ def segv_hsa_first_op(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str]
 
     ## Fix
 
-    Run the two commands under verify. If only the second one works, a variable of the environment is to blame. If both crash, take
-    another torch, or another kernel driver.
+    Run the two commands that doctor prints under verify. If only the second one works, a variable of the environment is to blame. If
+    both crash, take another torch, or another kernel driver.
 
     ## Safe to ignore when
 
@@ -119,10 +119,10 @@ def segv_wheel_math(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str] |
 
     ## Fix
 
-    The commands under verify decide in two minutes; run each by itself. If the first (conv1d) crashes and the second, the same with
-    MIOpen turned off, does not, it is MIOpen, and `torch.backends.cudnn.enabled = False` in the program gets around it. If the third (half
-    precision) crashes and the fourth does not, it is rocBLAS. Either way the lasting cure is a torch with newer libraries: on gfx906
-    2.9.1 for ROCm 6.3, the newest wheel whose rocBLAS still has files for it.
+    The commands that doctor prints under verify decide in two minutes; run each by itself. If the first (conv1d) crashes and the
+    second, the same with MIOpen turned off, does not, it is MIOpen, and `torch.backends.cudnn.enabled = False` in the program gets
+    around it. If the third (half precision) crashes and the fourth does not, it is rocBLAS. Either way the lasting cure is a torch
+    with newer libraries: on gfx906 2.9.1 for ROCm 6.3, the newest wheel whose rocBLAS still has files for it.
 
     ## Safe to ignore when
 
@@ -155,13 +155,14 @@ def _way_out(python: Python, torch: Torch, kind: Target) -> Text:
     best = kb.best_torch(kind.gfx, advice.python_minor(python))
     if best is None or best == torch.wheel:
         return say(
-            "Run the commands under verify one by one: the one that dies names the library (1 and not 2: MIOpen; 3 and not 4: rocBLAS). "
+            "Run the commands under verify one by one: the one that dies names the library (the first and not the second: MIOpen; the "
+            "third and not the fourth: rocBLAS). "
             "Until then torch.backends.cudnn.enabled = False keeps MIOpen out."
         )
     return say(
         "Install torch {new} for ROCm {rocm}, the newest wheel with rocBLAS files for {gfx}; until then "
         "torch.backends.cudnn.enabled = False keeps MIOpen out. Run the commands under verify before and after, one by one: "
-        "the one that dies names the library (1 and not 2: MIOpen; 3 and not 4: rocBLAS).",
+        "the one that dies names the library (the first and not the second: MIOpen; the third and not the fourth: rocBLAS).",
         new=newest(best),
         rocm=best.rocm,
         gfx=kind.gfx,
