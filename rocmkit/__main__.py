@@ -1,5 +1,5 @@
 """`python -m rocmkit`."""
 
-from rocmkit.cli import main
+from rocmkit.entry import main
 
 main()

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import shutil
-import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from rocmkit import __version__
-from rocmkit.errors import Bug, Exit, NotApplicable, RocmkitError, UsageError, worst
+from rocmkit.errors import Exit, NotApplicable, UsageError, worst
 
 if TYPE_CHECKING:
     from rocmkit.doctor.check import Check
@@ -262,93 +259,21 @@ def _write(text: str, path: Path | None) -> None:
     import tempfile
 
     try:
-        path = path.resolve()
         if path.exists() and not path.is_file():
             with path.open("w", encoding="utf-8") as file:
                 file.write(text)
             return
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        path = path.resolve()
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".rocmkit-")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(text)
             umask = os.umask(0)
             os.umask(umask)
-            Path(name).chmod(0o666 & ~umask)
+            Path(name).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~umask)
             Path(name).replace(path)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
-
-
-def main() -> None:
-    """The entry point: run, and turn every failure into its message and its exit code."""
-    if sys.stdout is None:  # started with it closed
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - for the rest of the process
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a page of `explain` is readable with a few question marks in it
-    ended = _ends_on_signals()
-    code = _guarded(lambda: cli.main(prog_name="rocmkit", standalone_mode=False))
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # it ends as it is
-    if process := sys.modules.get("rocmkit.host.process"):  # only then was anything started
-        process.kill_everything()
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
-        sys.stderr.flush()
-    if ended:
-        signal.signal(ended[0], signal.SIG_DFL)
-        os.kill(os.getpid(), ended[0])
-    # Threads may still be stuck in a read that a wedged driver never answers: they are not waited for.
-    os._exit(code)
-
-
-def _ends_on_signals() -> list[int]:
-    """Let SIGTERM and SIGHUP end the run as Ctrl-C does: temporary files go, and what was started. Gets the signal that came."""
-    came: list[int] = []
-
-    def end(number: int, _: object) -> None:
-        came.append(number)
-        raise KeyboardInterrupt
-
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:  # nohup has SIGHUP ignored
-            signal.signal(number, end)
-    return came
-
-
-def _guarded(run: Callable[[], Any]) -> int:
-    try:
-        result = run()
-        return int(result) if isinstance(result, int) else int(Exit.OK)
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
-    except click.ClickException as error:
-        error.show()
-        return int(Exit.USAGE)
-    except (KeyboardInterrupt, click.Abort):
-        return int(Exit.INTERRUPTED)
-    except RocmkitError as error:
-        _complain(error)
-        return int(error.exit)
-    except Exception as error:
-        if os.environ.get("ROCMKIT_TRACEBACK"):
-            raise
-        _complain(
-            Bug(
-                f"rocmkit itself failed: {type(error).__name__}: {error}",
-                "please report it; ROCMKIT_TRACEBACK=1 shows where",
-            )
-        )
-        return int(Exit.BUG)
-
-
-def _complain(error: RocmkitError) -> None:
-    sys.stderr.write(f"rocmkit: {error.message}\n")
-    if error.hint:
-        sys.stderr.write(f"hint: {error.hint}\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -51,7 +51,10 @@ def rebuild_initramfs(system: System | Gap) -> tuple[str, ...]:
 
 
 def quote(path: str) -> str:
-    """`path` as one word of a shell command; a leading `~/` stays outside the quotes so that the shell expands it."""
+    """`path` as one word of a shell command. What stands for a name, `~/`, `$USER` and `$HOSTNAME`, is left for the shell to expand."""
+    if "$USER" in path or "$HOSTNAME" in path:
+        head, rest = ("~/", path[2:]) if path.startswith("~/") else ("", path)
+        return head + '"' + re.sub(r'(["\\`]|\$(?!USER\b|HOSTNAME\b))', r"\\\1", rest) + '"'
     return "~/" + shlex.quote(path[2:]) if path.startswith("~/") and len(path) > 2 else shlex.quote(path)
 
 

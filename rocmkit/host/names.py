@@ -17,6 +17,9 @@ _COMMON = re.compile(
     r"|local(host|domain)?|host|server|desktop|laptop|workstation|worker|node|machine|docker|podman|container|linux|kernel|drivers?"
     r"|devices?|firmware|error|failed|version|render|video|gpus?|amd(gpu)?|rocm|hip|hsa|kfd|drm|mesa|torch|python|pip|conda|venv"
     r"|envs?|site|packages|cmake|ninja|git|ccache|ffmpeg|clang|agent|name|data|work|home"
+    # What cards, chips and packages are called: a machine named after its card must not make the card unreadable.
+    r"|gfx\w*|mi\d+\w*|vega\w*|navi\w*|radeon\w*|instinct|rx\d*\w*|ryzen\w*|epyc\w*|amd\w*|roc\w*|hip\w*|whisper\w*|ctranslate\w*"
+    r"|onnx\w*|sherpa\w*|num(ba|py)|llvm\w*|triton\w*|transformers|miopen|tensile|x86\w*|generic"
 )
 #: Tokens and passwords that are known by their form: of Hugging Face, GitHub, GitLab, OpenAI, Slack, AWS, Google; and in addresses.
 _TOKEN = re.compile(

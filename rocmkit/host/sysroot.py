@@ -26,12 +26,12 @@ class SysrootHost(Host):
 
     def _resolve(self, path: str, *, follow_last: bool = True) -> tuple[Path, str]:
         """The real place of `path`, and its own name inside the root after following links, as chroot(2) would."""
-        todo = [part for part in PurePosixPath(self.private.reveal(path)).parts if part != "/"]
+        todo = _parts(self.private.reveal(path))
         done: list[str] = []
         links = 0
         while todo:
             part = todo.pop(0)
-            if part in {".", ""}:
+            if part == ".":
                 continue
             if part == "..":
                 done = done[:-1]
@@ -44,10 +44,9 @@ class SysrootHost(Host):
             links += 1
             if links > _MAX_LINKS:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
-            target = PurePosixPath(text)
-            if target.is_absolute():
+            if text.startswith("/"):
                 done = []
-            todo = [p for p in target.parts if p != "/"] + todo
+            todo = _parts(text) + todo
         return self.root.joinpath(*done), "/" + "/".join(done)
 
     def inside(self, path: Path) -> str | None:
@@ -127,6 +126,11 @@ class SysrootHost(Host):
 
     def limits(self) -> Limits:
         raise NotAsked("the limits on a folder's machine are not known")
+
+
+def _parts(path: str) -> list[str]:
+    """The names in a path. Not PurePosixPath.parts: of "//etc" the first is "//", which leads out of every folder."""
+    return [part for part in path.split("/") if part]
 
 
 def _link_text(place: Path) -> str | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from rocmkit.facts import Gap, Python, TorchBuild
 from rocmkit.gpucode import read_file
@@ -142,7 +143,8 @@ def test_nothing_of_the_environment_runs(env: Path, tmp_path: Path) -> None:
     broken, hip = found.libraries
     assert isinstance(broken.code, Gap)
     assert (broken.code.reason, broken.gpu_api) == ("unparsable", "unknown")
-    assert hip.code == read_file(sys.executable)
+    expected = read_file(sys.executable)
+    assert hip.code == replace(expected, rpath=tuple(map(LiveHost().private.hide, expected.rpath)))
 
 
 def test_broken_metadata(env: Path) -> None:

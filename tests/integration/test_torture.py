@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -122,3 +124,58 @@ def test_neither_user_nor_home_nor_locale() -> None:
 def test_a_home_that_is_not_there_and_a_closed_stdin() -> None:
     ran = rocmkit("doctor", "--json", env={"HOME": "/nonexistent/home"})
     assert ran.json["schema"] == "rocmkit.doctor/1"
+
+
+def test_nothing_is_left_behind(tmp_path: Path) -> None:
+    """A daemon that left its session, its parent and its pipes, and a tool that hangs: after the run, and after a signal."""
+    mark = f"{os.getpid()}{tmp_path.name[-4:].encode().hex()}"
+    bin_ = tmp_path / "bin"
+    script(bin_, "git", f"(setsid sh -c '(exec setsid sleep 99.{mark}) & exit' >/dev/null 2>&1 &)\necho git version 2.0\n")
+    script(bin_, "cmake", f"trap '' TERM\nexec sleep 98.{mark}\n")
+    environment = {**os.environ, "PATH": f"{bin_}:{os.environ['PATH']}"}
+
+    def running() -> list[str]:
+        lines = [path.read_bytes().replace(b"\0", b" ").decode() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+        return [line for line in lines if line.startswith("sleep ") and mark in line]
+
+    subprocess.run([sys.executable, "-m", "rocmkit", "doctor"], env=environment, capture_output=True, check=False)
+    assert running() == []
+    old = tmp_path / "report.txt"
+    old.write_text("old")
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "rocmkit", "doctor", "-o", str(old)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        while not running():
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(number)
+        _, error = process.communicate(timeout=5)
+        assert process.returncode == (130 if number == signal.SIGINT else -number)
+        assert b"Traceback" not in error
+        assert running() == []
+        assert old.read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "report.txt"]
+
+
+@pytest.mark.parametrize(
+    ("redirected", "code"),
+    [
+        ("--help >/dev/full", 2),
+        ("--help >&-", 0),
+        ("--bogus 2>&-", 2),
+        ("--bogus 2>/dev/full", 2),
+        ("doctor --from no-gpu.yaml >&- 2>&- <&-", 4),
+    ],
+)
+def test_streams_that_are_closed_or_full(redirected: str, code: int) -> None:
+    root = Path(__file__).parents[2]
+    found = subprocess.run(
+        ["sh", "-c", f"exec {sys.executable} -m rocmkit {redirected}"],
+        cwd=root / "tests" / "machines",
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        check=False,
+    )
+    assert found.returncode == code
+    assert b"Traceback" not in found.stderr

@@ -41,3 +41,11 @@ def test_every_golden_has_its_machine() -> None:
 @pytest.mark.parametrize("path", MACHINES, ids=lambda path: path.stem)
 def test_no_check_crashes(path: Path) -> None:
     assert [one.code for one in report(path).results if one.outcome == "crashed"] == []
+
+
+def test_the_readme_shows_what_the_program_prints() -> None:
+    readme = (MACHINES[0].parents[2] / "README.md").read_text()
+    example = readme.partition("```text\n")[2].partition("\n```")[0]
+    golden = (MACHINES[0].parent / "mi50-torch-rocm72.txt").read_text()
+    assert example.startswith("✗ RK307")
+    assert all(part.strip("\n") in golden for part in example.split("…"))

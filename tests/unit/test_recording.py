@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import errno
+import threading
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rocmkit.host.base import Host, NotAsked, lines_with, whole
+from rocmkit.host.base import Host, NotAsked, Stat, lines_with, whole
 from rocmkit.host.live import LiveHost
 from rocmkit.host.record import RecordingHost
 from rocmkit.host.recording import Recording, dump, load, load_file
@@ -182,3 +184,47 @@ def test_junk_in_a_recording_is_an_answer_or_an_expected_error(junk: dict[str, o
             ask()
         except (OSError, ValueError, NotAsked):
             continue
+
+
+def test_a_refusal_keeps_its_words_and_what_never_came_back_is_a_timeout(tmp_path: Path) -> None:
+    (tmp_path / "lib.so").write_text("junk")
+    release = threading.Event()
+
+    class Stuck(LiveHost):
+        def stat(self, path: str) -> Stat:
+            release.wait(10)
+            raise FileNotFoundError(path)
+
+    recorder = RecordingHost(Stuck())
+    with pytest.raises(ValueError, match="not an ELF file") as live:
+        recorder.gpu_code(f"{tmp_path}/lib.so")
+    threading.Thread(target=recorder.exists, args=("/stuck",), daemon=True).start()
+    while "stats" not in recorder._maps:
+        time.sleep(0.01)
+    replay = ReplayHost(load(dump(recorder.recording("")), source=""))
+    release.set()
+    with pytest.raises(ValueError, match="ELF") as again:
+        replay.gpu_code(f"{tmp_path}/lib.so")
+    assert str(again.value) == str(live.value)
+    with pytest.raises(TimeoutError):
+        replay.stat("/stuck")
+
+
+HEAD = "rocmkit_recording: 1\nabout: x\nwhole: true\nfiles:\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (HEAD + "  /x: 1" + ":59" * 1_000_000, "a number that is too long"),
+        (HEAD + "  /x: " + "9" * 1_000_000, "a number that is too long"),
+        (HEAD + "".join(f"  /a/{i}: x\n" for i in range(130_000)), "more than 250000 entries"),
+        (HEAD + "  ? " + "/a" * 3000 + "\n  : x\n", "a path is longer"),
+        (HEAD + "".join(f"  ? /{i}" + "/b" * 1000 + "\n  : x\n" for i in range(300)), "more than 200000 folders"),
+    ],
+)
+def test_a_recording_made_to_take_for_ever_is_refused_at_once(text: str, complaint: str) -> None:
+    begin = time.perf_counter()
+    with pytest.raises(DataError, match=complaint):
+        load(text, source="x")
+    assert time.perf_counter() - begin < 5  # 1 here

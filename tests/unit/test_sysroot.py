@@ -91,3 +91,17 @@ def test_what_only_a_live_machine_can_tell_is_not_asked(root: Path) -> None:
             ask()
     with pytest.raises(FileNotFoundError):
         host.try_open("/dev/none")
+
+
+@pytest.mark.parametrize("target", ["/secret", "//secret", "///secret", "../../../../secret", "/..//secret", "//../secret"])
+def test_no_spelling_of_a_link_leads_out(tmp_path: Path, target: str) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "link").symlink_to(target.replace("secret", f"{tmp_path}/secret"))
+    (root / "plain").symlink_to(target)
+    (tmp_path / "secret").write_text("outside")
+    host = SysrootHost(root)
+    for path in ("/link", "//link", "/plain", f"/{tmp_path}/secret", f"//{tmp_path}/secret"):
+        with pytest.raises(FileNotFoundError):
+            host.read(path, whole)
+    assert host.realpath("//link").startswith(("/secret", str(tmp_path)))

@@ -36,7 +36,7 @@ def told(shows: Shows, torch: Torch, kind: Target) -> tuple[Seen, ...]:
 def _told_of(one: TorchReport, torch: Torch, kind: Target) -> Seen:
     on = "reported on " + ", ".join(one.reported)
     here = "" if kind.gfx in one.reported else f"; nobody reported on {kind.gfx}, which runs the same libraries"
-    return Seen(one.sources[0], f"{one.what}, with torch {torch.series} for ROCm {torch.rocm}: {on}{here}")
+    return Seen(f"report {one.sources[0]}", f"{one.what}, with torch {torch.series} for ROCm {torch.rocm}: {on}{here}")
 
 
 def _run(python: Python, code: str) -> str:

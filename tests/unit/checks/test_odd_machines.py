@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
+from rocmkit.doctor import advice
 from rocmkit.doctor.check import all_checks
 from rocmkit.doctor.examine import examine
 from rocmkit.facts import (
@@ -187,3 +190,15 @@ def test_secure_boot_gets_the_key_and_not_only_modprobe() -> None:
 def test_the_healthy_machine_is_ready() -> None:
     assert (alarms(HEALTHY), word(HEALTHY)) == (set(), "ready")
     assert alarms(machine(python=with_packages({"ctranslate2": "4.8.1"}, CT2_HIP))) == {"RK404", "RK415"}
+
+
+def test_a_path_with_names_hidden_in_it_is_still_one_word_that_the_shell_expands() -> None:
+    home = {"HOME": "/home/ann", "USER": "ann", "HOSTNAME": "box"}
+    for path, real in {
+        "~/my venv/bin/python": "/home/ann/my venv/bin/python",
+        "/data/$USER/a b/`x`/$HOME": "/data/ann/a b/`x`/$HOME",
+        "~/$HOSTNAME": "/home/ann/box",
+        "/plain": "/plain",
+    }.items():
+        printed = subprocess.run(["bash", "-c", f"printf %s {advice.quote(path)}"], capture_output=True, text=True, env=home, check=True)
+        assert printed.stdout == real

@@ -1,0 +1,95 @@
+"""The process around the command line: its streams, the signals it gets, its exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from rocmkit.cli import cli
+from rocmkit.errors import Bug, Exit, RocmkitError, UsageError
+
+
+def main() -> None:
+    """The entry point: run, and turn every failure into its message and its exit code."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:  # started with it closed: no other file may get its number
+            setattr(sys, name, open(os.devnull, "r+"))  # noqa: SIM115, PTH123 - for the rest of the process
+            with contextlib.suppress(OSError):
+                os.dup2(getattr(sys, name).fileno(), number)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a page of `explain` is readable with a few question marks in it
+    ended = _ends_on_signals()
+    try:
+        code = _guarded(lambda: cli.main(prog_name="rocmkit", standalone_mode=False))
+    except OSError:  # of standard error: nobody is there to read why
+        code = int(Exit.USAGE)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # it ends as it is
+    if process := sys.modules.get("rocmkit.host.process"):  # only then was anything started
+        process.kill_everything()
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    if ended:
+        signal.signal(ended[0], signal.SIG_DFL)
+        os.kill(os.getpid(), ended[0])
+    # Threads may still be stuck in a read that a wedged driver never answers: they are not waited for.
+    os._exit(code)
+
+
+def _ends_on_signals() -> list[int]:
+    """Let SIGTERM and SIGHUP end the run as Ctrl-C does: temporary files go, and what was started. Gets the signal that came."""
+    came: list[int] = []
+
+    def end(number: int, _: object) -> None:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup has SIGHUP ignored
+            signal.signal(number, end)
+    return came
+
+
+def _guarded(run: Callable[[], Any]) -> int:
+    try:
+        result = run()
+        return int(result) if isinstance(result, int) else int(Exit.OK)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return int(Exit.USAGE)
+    except (KeyboardInterrupt, click.Abort):
+        return int(Exit.INTERRUPTED)
+    except RocmkitError as error:
+        _complain(error)
+        return int(error.exit)
+    except OSError as error:
+        if error.filename is not None or error.errno not in {errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EPIPE}:
+            return _bug(error)
+        _complain(UsageError(f"cannot write to standard output: {error.strerror}"))  # a page of help, by click
+        return int(Exit.USAGE)
+    except Exception as error:
+        return _bug(error)
+
+
+def _bug(error: Exception) -> int:
+    if os.environ.get("ROCMKIT_TRACEBACK"):
+        raise error
+    _complain(Bug(f"rocmkit itself failed: {type(error).__name__}: {error}", "please report it; ROCMKIT_TRACEBACK=1 shows where"))
+    return int(Exit.BUG)
+
+
+def _complain(error: RocmkitError) -> None:
+    sys.stderr.write(f"rocmkit: {error.message}\n")
+    if error.hint:
+        sys.stderr.write(f"hint: {error.hint}\n")
