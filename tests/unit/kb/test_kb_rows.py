@@ -17,7 +17,9 @@ from rocmkit.kb import _load, releases
 from rocmkit.kb.values import Row
 from rocmkit.model import load_yaml
 
-SOURCE = re.compile(r"https://[^\s]+|[\w.-]+/[\w.-]+(#[0-9]+|(@[\w./-]+)?( [\w./*-]+)?)")
+SOURCE = re.compile(
+    r"https://[^\s]+|[\w.-]+/[\w.-]+(#[0-9]+|(@[\w./-]+)?( [\w./*-]+)?)|[\w-]+ [\w.]+ wheel(, METADATA)?|[\w-]+ on the Python package index"
+)
 FILES = sorted(_load.ROOT.rglob("*.yaml"))
 KB_FILES = [path for path in FILES if path.relative_to(_load.ROOT).parts[0] != "issues"]
 
