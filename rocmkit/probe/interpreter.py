@@ -52,7 +52,10 @@ def find(host: Host, choice: str | None) -> str:
     asked = host.asked_python(choice)
     if asked is not None:
         return asked
-    variables = host.environ(lambda name: name in {"VIRTUAL_ENV", "CONDA_PREFIX"})
+    try:
+        variables = host.environ(lambda name: name in {"VIRTUAL_ENV", "CONDA_PREFIX"})
+    except NotAsked:
+        raise NotAsked("no environment was named, and this is no running machine: `--python` names one") from None
     if variables.get("VIRTUAL_ENV"):
         return variables["VIRTUAL_ENV"]
     conda = variables.get("CONDA_PREFIX")
