@@ -12,6 +12,7 @@ import importlib
 import struct
 import zlib
 from dataclasses import dataclass, field
+from typing import Any
 
 from rocmkit.gpucode import targets
 from rocmkit.gpucode.source import Source
@@ -25,7 +26,8 @@ MAX_ALL_ENTRIES = 500_000
 MAX_ID = 256
 MAX_PADDING = 64 << 20  # zeros between all bundles of a file
 _HEAD = 8192  # holds the header of a bundle for about a hundred targets
-_PACKED_HEAD = 64 << 10  # unpacked to read the header of a compressed bundle
+_UNPACKED_HEAD = 64 << 10  # unpacked to read the header of a compressed bundle
+_PACKED_HEAD = 132 << 10  # read for that: zstd gives nothing before its first block is whole, and a block has up to 128 KiB (RFC 8878)
 
 # version: fields after magic and version. Sizes count the whole compressed bundle with its header, and what it unpacks to.
 _COMPRESSED = {1: "<HIQ", 2: "<HIIQ", 3: "<HQQQ"}
@@ -158,11 +160,11 @@ def _unpack(method: int, packed: bytes, found: Found) -> bytes | None:
     """The first 64 KiB of what `packed` begins; that holds the header. None where it cannot be had, with the reason in `found`."""
     try:
         if method == _ZLIB:
-            return zlib.decompressobj().decompress(packed, _PACKED_HEAD)
+            return zlib.decompressobj().decompress(packed, _UNPACKED_HEAD)
         if method == _ZSTD:
-            zstd = importlib.import_module("compression.zstd")  # from Python 3.14 on
+            zstd = _zstd()
             try:
-                beginning: bytes = zstd.ZstdDecompressor().decompress(packed, _PACKED_HEAD)
+                beginning: bytes = zstd.ZstdDecompressor().decompress(packed, _UNPACKED_HEAD)
             except zstd.ZstdError:
                 raise zlib.error from None
             return beginning
@@ -172,3 +174,11 @@ def _unpack(method: int, packed: bytes, found: Found) -> bytes | None:
     except ImportError:
         found.problems["bundles are compressed with zstd"] = None
     return None
+
+
+def _zstd() -> Any:
+    """The standard library's module from Python 3.14 on, else its backport. Raises ImportError where there is neither."""
+    try:
+        return importlib.import_module("compression.zstd")
+    except ImportError:
+        return importlib.import_module("backports.zstd")

@@ -29,13 +29,15 @@ def bundle(*targets: str, code: bytes = b"\x7fELF code", ids: Mapping[str, bytes
     return padded(head) + body.rstrip(b"\0") if body else head
 
 
-def compressed(inner: bytes, *, version: int = 2, method: int = 0, size: int | None = None) -> bytes:
-    """A compressed bundle. Method 0 is zlib; with any other `inner` is stored as it is."""
+def compressed(inner: bytes, *, version: int = 2, method: int = 0, size: int | None = None, unpacked: int | None = None) -> bytes:
+    """A compressed bundle. Method 0 is zlib; with any other `inner` is stored as it is, and `unpacked` is its size before."""
     packed = zlib.compress(inner) if method == 0 else inner
     layout = {1: "<HIQ", 2: "<HIIQ", 3: "<HQQQ"}[version]
     begin = 6 + struct.calcsize(layout)
     sizes = [] if version == 1 else [begin + len(packed) if size is None else size]
-    return b"CCOB" + struct.pack("<H", version) + struct.pack(layout, method, *sizes, len(inner), 0) + packed
+    return (
+        b"CCOB" + struct.pack("<H", version) + struct.pack(layout, method, *sizes, len(inner) if unpacked is None else unpacked, 0) + packed
+    )
 
 
 def padded(data: bytes, to: int = PAGE) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 import sys
 import time
@@ -9,7 +10,7 @@ import time
 import pytest
 
 from rocmkit.gpucode import FileCode, read_bytes
-from rocmkit.gpucode.bundles import MAX_PADDING, Found, walk
+from rocmkit.gpucode.bundles import MAX_PADDING, Found, _zstd, walk
 from rocmkit.gpucode.source import Memory
 from tests.support import elf
 
@@ -69,10 +70,25 @@ def test_zlib_bundles_are_read(version: int) -> None:
     assert (code.gfx, code.bundles, code.compressed, code.unreadable) == (("gfx906", "gfx908"), 1, 1, ())
 
 
-def test_zstd_bundles_are_passed_over_and_leave_the_targets_unknown() -> None:
-    code = section(elf.fatbin(elf.bundle("gfx906"), elf.compressed(b"\x28\xb5\x2f\xfd", method=1), elf.bundle("gfx908")))
-    assert (code.gfx, code.bundles, code.compressed) == (None, 2, 1)
-    assert code.unreadable == (("bundles are compressed with zstd",) if sys.version_info < (3, 14) else ("a compressed bundle is damaged",))
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("code", [b"code" * 100, random.Random(906).randbytes(300_000)], ids=["small", "larger-than-a-block"])
+def test_zstd_bundles_are_read(version: int, code: bytes) -> None:
+    whole = elf.bundle(ids={elf.entry_id("gfx906:xnack-"): code})
+    packed = elf.compressed(_zstd().compress(whole), version=version, method=1, unpacked=len(whole))
+    found = section(elf.fatbin(elf.bundle("gfx906"), packed, elf.bundle("gfx908")))
+    assert (found.gfx, found.bundles, found.compressed, found.unreadable) == (("gfx906", "gfx906:xnack-", "gfx908"), 2, 1, ())
+
+
+def test_a_damaged_zstd_bundle_is_passed_over_and_leaves_the_targets_unknown() -> None:
+    found = section(elf.fatbin(elf.bundle("gfx906"), elf.compressed(b"\x28\xb5\x2f\xfd", method=1), elf.bundle("gfx908")))
+    assert (found.gfx, found.bundles, found.compressed, found.unreadable) == (None, 2, 1, ("a compressed bundle is damaged",))
+
+
+def test_without_a_zstd_library_the_targets_are_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("compression.zstd", "backports.zstd"):
+        monkeypatch.setitem(sys.modules, name, None)
+    packed = elf.compressed(b"whatever", method=1)
+    assert section(packed).unreadable == ("bundles are compressed with zstd",)
 
 
 @pytest.mark.parametrize(
