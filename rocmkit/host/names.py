@@ -22,19 +22,24 @@ _COMMON = re.compile(
     r"|onnx\w*|sherpa\w*|num(ba|py)|llvm\w*|triton\w*|transformers|miopen|tensile|x86\w*|generic"
 )
 #: Tokens and passwords that are known by their form: of Hugging Face, GitHub, GitLab, OpenAI, Slack, AWS, Google; and in addresses.
+#: And the UUID of a GPU, which is its serial number.
 _TOKEN = re.compile(
-    r"\b(?:hf_|gh[opsu]_|github_pat_|glpat-|sk-(?:[a-z]+-)?|xox[abp]-|AKIA|ASIA|AIza)[A-Za-z0-9]{16,}[\w-]*|(?<=://)[^/@\s'\"<]+(?=@)",
+    r"\b(?:hf_|gh[opsu]_|github_pat_|glpat-|sk-(?:[a-z]+-)?|xox[abp]-|AKIA|ASIA|AIza)[A-Za-z0-9]{16,}[\w-]*|(?<=://)[^/@\s'\"<]+(?=@)"
+    r"|(?<=GPU-)[0-9a-fA-F]{8,}|(?<=gpu-)[0-9a-fA-F]{8,}",
     re.ASCII,
 )
-_TOKEN_BEGINS = ("hf_", "gh", "sk-", "glpat-", "xox", "AKIA", "ASIA", "AIza", "://")
+_TOKEN_BEGINS = ("hf_", "gh", "sk-", "glpat-", "xox", "AKIA", "ASIA", "AIza", "://", "GPU-", "gpu-")
 
 
 class Names:
     """The names of one host. Without any, only what cannot be printed is hidden."""
 
-    def __init__(self, home: str | None = None, *, user: Iterable[str] = (), machine: Iterable[str] = ()) -> None:
+    def __init__(
+        self, home: str | None = None, *, user: Iterable[str] = (), machine: Iterable[str] = (), containers: Iterable[str] = ()
+    ) -> None:
         self.home = home
         self._words = dict.fromkeys(user, "$USER") | dict.fromkeys(machine, "$HOSTNAME")
+        self._words |= {name: f"<container-{number}>" for number, name in enumerate(dict.fromkeys(containers), 1)}
         self._real = {shown: name for name, shown in reversed(self._words.items())}
         homes = {home, os.path.realpath(home)} if home else set()
         before, after = r"(?:(?<![\w.~$-])|(?<=-[A-Z]))", r"(?![\w-]|\.\w)"
@@ -88,7 +93,22 @@ def of_this_machine() -> Names:
     """The names of the user (under sudo: of who called it) and of the machine."""
     home, users = _home()
     machine = os.uname().nodename
-    return Names(home, user=filter(_telling, users), machine=filter(_telling, dict.fromkeys((machine, machine.partition(".")[0]))))
+    return Names(
+        home,
+        user=filter(_telling, users),
+        machine=filter(_telling, dict.fromkeys((machine, machine.partition(".")[0]))),
+        containers=filter(_telling, _containers()),
+    )
+
+
+def _containers() -> list[str]:
+    """Ids and names of the containers around this process: docker's id begins with the host name, LXC's name is the host name."""
+    found: list[str] = []
+    for process in ("self", "1"):
+        with contextlib.suppress(OSError), open(f"/proc/{process}/cgroup", encoding="utf-8", errors="replace") as file:
+            text = file.read(1 << 16)
+            found += re.findall(r"[0-9a-f]{32,}|(?<=/lxc/)[^/\s]+|(?<=/lxc\.payload\.)[^/\s]+", text)
+    return found
 
 
 def _telling(name: str) -> bool:

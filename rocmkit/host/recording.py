@@ -19,12 +19,6 @@ MAX_PATH = 4096
 MAX_FOLDERS = 200_000
 
 
-class Refused(Model):
-    """The answer was an error: its errno's name, ValueError for a file that is not what was asked for."""
-
-    error: str
-
-
 class Raw(Model):
     """Bytes that are not UTF-8 text, in base64."""
 

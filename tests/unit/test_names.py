@@ -52,6 +52,21 @@ def test_a_hidden_path_is_found_again_and_prints(tail: str) -> None:
     NAMES.hide(path).encode()
 
 
+def test_a_gpu_s_uuid_is_its_serial_number() -> None:
+    assert NAMES.hide_text("GPU-2490210172fc1a88,GPU-c88e588172fd62d5") == "GPU-<set>,GPU-<set>"
+    assert NAMES.hide_bytes(b"export ROCR_VISIBLE_DEVICES=gpu-2490210172FC1A88") == b"export ROCR_VISIBLE_DEVICES=gpu-<set>"
+    assert NAMES.hide_text("GPU-XX, GPU-0") == "GPU-XX, GPU-0"
+
+
+def test_a_container_s_id_is_hidden_and_can_be_asked_about() -> None:
+    one, two = "306bce8a825e7b56c6a53ca4f07c1ab5" * 2, "web-alpha"
+    names = Names(containers=[one, two])
+    path = f"/sys/fs/cgroup/memory/docker-{one}.scope/lxc/{two}/memory.limit_in_bytes"
+    hidden = "/sys/fs/cgroup/memory/docker-<container-1>.scope/lxc/<container-2>/memory.limit_in_bytes"
+    assert names.hide(path) == hidden
+    assert names.reveal(hidden) == path
+
+
 def test_a_home_that_is_a_link_has_two_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "real/ann/venv").mkdir(parents=True)
     (tmp_path / "home").mkdir()

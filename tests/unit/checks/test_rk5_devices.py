@@ -214,3 +214,10 @@ def test_mix_without_facts() -> None:
     assert "why" in skipped("RK503", machine(env=gap("denied", "why")))
     assert "KFD has no GPU" in skipped("RK503", machine(kfd=changed(KFD, gpu_nodes=())))
     assert "no AMD GPU" in skipped("RK503", machine(gpus=()))
+
+
+@pytest.mark.parametrize("value", ["GPU-<set>", "GPU-<set>,GPU-<set>", "gpu-<set>"])
+def test_a_uuid_as_the_host_gives_it_is_still_a_uuid(value: str) -> None:
+    """Its digits are a serial number and do not leave the host."""
+    assert _masks.rocr(value, 2).visible is None
+    assert _masks.hip(_masks.HIP, value, 2).visible is None
