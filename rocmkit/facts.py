@@ -43,6 +43,9 @@ def gap(reason: GapReason, detail: str) -> Gap:
     return Gap(GapBody(reason, detail))
 
 
+NOT_ASKED = gap("not-executed", "not asked")
+
+
 class Os(Model, kw_only=True):
     """The distribution, from os-release."""
 
@@ -67,6 +70,13 @@ class System(Model, kw_only=True):
     vm: str | None | Gap  # the hypervisor's name where DMI or the CPU flags tell
     kernel_parameters: tuple[str, ...] | Gap  # of /proc/cmdline, those that bear on GPUs
     iommu: bool | Gap  # /sys/class/iommu holds something
+    secure_boot: bool | None | Gap = NOT_ASKED  # the EFI variable SecureBoot; None: not started by EFI firmware
+    selinux: Literal["enforcing", "permissive"] | None | Gap = NOT_ASKED  # /sys/fs/selinux/enforce; None: off, or not in the kernel
+    selinux_type: str | None | Gap = NOT_ASKED  # of this process, /proc/self/attr/current: container_t; None: no SELinux context
+    seccomp: Literal["off", "strict", "filter"] | Gap = NOT_ASKED  # /proc/self/status, line Seccomp
+    docker_context: Literal["default", "desktop-linux", "other"] | None | Gap = NOT_ASKED
+    """Where the docker command leads: $DOCKER_HOST, $DOCKER_CONTEXT or ~/.docker/config.json. None: none of them is there."""
+    libavcodec: tuple[str, ...] | Gap = NOT_ASKED  # names of FFmpeg's libavcodec.so.N in the system's library folders
 
 
 class KernelPackage(Model, kw_only=True):
@@ -74,6 +84,8 @@ class KernelPackage(Model, kw_only=True):
 
     version: str  # 6.8.5-2009582.22.04, the folder below /var/lib/dkms/amdgpu or /usr/src
     kernels: tuple[str, ...]  # /var/lib/dkms/amdgpu/VERSION/KERNEL
+    failed: str | None = None  # the kernel of the last build where that failed: VERSION/build/make.log lies there only then
+    errors: tuple[str, ...] = ()  # that log's first lines with "error"
 
 
 class Blacklist(Model):
@@ -94,6 +106,7 @@ class Driver(Model, kw_only=True):
     blacklists: tuple[Blacklist, ...]  # /etc/modprobe.d and its like, /proc/cmdline
     parameters: dict[str, str]  # /sys/module/amdgpu/parameters, those that bear on compute
     firmware: tuple[str, ...] | Gap  # file names below /lib/firmware/amdgpu, of chips present
+    dkms_state: str | None | Gap = NOT_ASKED  # of the package amdgpu-dkms to dpkg: installed, half-configured; None: not there
 
 
 class KfdNode(Model, kw_only=True):
@@ -133,6 +146,14 @@ class Link(Model, kw_only=True):
     max_width: int | None  # max_link_width
 
 
+class Ras(Model, kw_only=True):
+    """Memory and fabric errors that the card counted since boot, by the block that saw them (umc: video memory)."""
+
+    uncorrectable: dict[str, int]  # ras/BLOCK_err_count, line ue
+    correctable: dict[str, int]  # the same file, line ce
+    bad_pages: int | None  # lines of ras/gpu_vram_bad_pages; None: no such file
+
+
 class Gpu(Model, kw_only=True):
     """One AMD GPU (or partition of one), from KFD and from the PCI bus."""
 
@@ -152,6 +173,9 @@ class Gpu(Model, kw_only=True):
     link: Link | None  # of the slot, not of the card's own switch
     bar0_bytes: int | None  # size of the window to video memory (BAR 0); 0: the firmware assigned none
     partition: Partition | None = None  # None: the card is whole
+    ras: Ras | None | Gap = NOT_ASKED  # the PCI device's folder `ras`; None: the card or driver counts nothing
+    vram_used_bytes: int | None = None  # mem_info_vram_used, by all processes
+    gtt_bytes: int | None = None  # mem_info_gtt_total: main memory that the GPU may use too
 
 
 class DeviceNode(Model, kw_only=True):
@@ -165,6 +189,14 @@ class DeviceNode(Model, kw_only=True):
     open: str | Gap  # "ok", or the errno's name: EACCES, EPERM, EINVAL, ENOMEM, …
 
 
+class IdRange(Model, kw_only=True):
+    """A line of /proc/self/uid_map or gid_map: ids of this user namespace, and those that they are outside it."""
+
+    inside: int  # first id here
+    outside: int  # first id in the parent namespace
+    count: int  # how many
+
+
 class Access(Model, kw_only=True):
     """Who this process is to the kernel, and what the group file promises."""
 
@@ -173,6 +205,9 @@ class Access(Model, kw_only=True):
     promised: tuple[int, ...] | Gap  # groups that the group file gives to this user and the kernel has not yet
     group_names: dict[str, int]  # of the group file: render, video, and the groups that own the nodes
     nodes: tuple[DeviceNode, ...]  # /dev/kfd and /dev/dri/renderD*
+    uid_map: tuple[IdRange, ...] | Gap = NOT_ASKED  # /proc/self/uid_map
+    gid_map: tuple[IdRange, ...] | Gap = NOT_ASKED  # /proc/self/gid_map
+    numbers: dict[str, str] = {}  # device file: "MAJOR:MINOR", from /sys/class/kfd/kfd/dev and /sys/class/drm/renderD*/dev
 
 
 class LogLine(Model, kw_only=True):
@@ -249,6 +284,25 @@ class PackageKernels(Model, kw_only=True):
     kernels: KernelFiles | Gap  # by name of the files
 
 
+class Overlap(Model, kw_only=True):
+    """Distributions whose RECORD files claim the same files below one top-level folder."""
+
+    folder: str  # onnxruntime
+    packages: tuple[str, ...]  # normalised names, two or more
+    files: int  # claimed by more than one of them
+    example: str  # one that lies there and whose claims differ in size, else any
+    owner: str | None  # the package whose RECORD gives the size that `example` has on the disk; None: not told apart
+
+
+class BundledRuntime(Model, kw_only=True):
+    """A copy of a runtime library that may be in a process only once."""
+
+    kind: Literal["hip", "hsa", "openmp"]  # libamdhip64, libhsa-runtime64; libgomp, libomp, libiomp5
+    package: str  # the distribution that brings it, by its normalised name
+    file: str  # its path
+    soname: str | None  # as the file says
+
+
 class Python(Model, kw_only=True):
     """The Python environment that was asked about; nothing of it was imported."""
 
@@ -268,6 +322,9 @@ class Python(Model, kw_only=True):
     libstdcxx: str | None | Gap  # highest GLIBCXX_ of the environment's own libstdc++ (conda)
     soabi: str | None = None  # cpython-310-x86_64-linux-gnu; 313t: free-threaded
     bits: int | None = None  # 64
+    overlaps: tuple[Overlap, ...] | Gap = NOT_ASKED  # distributions that overwrite each other
+    tags: dict[str, tuple[str, ...]] = {}  # normalised name: tags in its WHEEL file, of the packages that `libraries` names
+    runtimes: tuple[BundledRuntime, ...] | Gap = NOT_ASKED  # copies of HIP, HSA and OpenMP inside packages
 
 
 class Disk(Model, kw_only=True):
@@ -306,6 +363,29 @@ class EnvLine(Model, kw_only=True):
     value: str  # as written there
 
 
+class Cache(Model, kw_only=True):
+    """A folder below which MIOpen keeps what it compiled and tuned for this user."""
+
+    purpose: Literal["kernels", "tuning"]  # ~/.cache/miopen, ~/.config/miopen, or what `variable` names
+    path: str  # the folder, whether it exists or not
+    variable: str | None  # MIOPEN_CUSTOM_CACHE_DIR, MIOPEN_USER_DB_PATH, … where that decides
+    nearest: str | None  # the folder itself, or the nearest one above it that exists
+    uid: int | None  # owner of `nearest`
+    mode: str | None  # four octal digits, of `nearest`
+    writable: bool | Gap  # access(2) for writing to `nearest`
+    file_system: str | None | Gap  # nfs4, overlay, ext4; None: not told
+    databases: int  # SQLite files looked at
+    damaged: tuple[str, ...]  # "FILE: why", of those that SQLite finds damaged
+
+
+class Hub(Model, kw_only=True):
+    """The Hugging Face hub as this user has it. The token itself is never read."""
+
+    token: bool  # $HF_TOKEN or $HUGGING_FACE_HUB_TOKEN is set, or the token file is there
+    path: str  # the folder of the cache, $HF_HUB_CACHE, $HF_HOME/hub or ~/.cache/huggingface/hub
+    models: tuple[str, ...]  # "pyannote/segmentation-3.0": those in the cache that speech systems use
+
+
 class Facts(Model, kw_only=True):
     """All that is known about one machine."""
 
@@ -322,3 +402,5 @@ class Facts(Model, kw_only=True):
     env_files: tuple[EnvLine, ...] | Gap  # start-up files that set such variables
     memory: Memory | Gap  # memory, limits, room on disks
     tools: tuple[Tool, ...] | Gap  # programs that matter
+    caches: tuple[Cache, ...] | Gap = NOT_ASKED  # MIOpen's folders
+    hub: Hub | Gap = NOT_ASKED  # models and access to them

@@ -20,7 +20,7 @@ class FileCode(Model, kw_only=True):
     """Sorted distinct targets of the AMD GPU code inside, spelled as there ("gfx906:xnack-", "gfx9-generic", "amdgcnspirv").
     Empty: all was read and there is none. None: not all of it could be read, `unreadable` says why."""
     sm: tuple[str, ...]
-    """Targets of NVIDIA code inside. Not read yet: always empty."""
+    """Sorted distinct targets of the NVIDIA code inside: "sm_80" for machine code, "compute_80" for PTX. Those that could be read."""
     soname: str | None  # DT_SONAME
     needs: tuple[str, ...]
     """DT_NEEDED, in the order of the file."""
@@ -54,3 +54,38 @@ class KernelFiles(Model, kw_only=True):
     """Target ("gfx906", "gfx906:xnack-") to number of files for it."""
     unreadable: tuple[str, ...]
     """One short reason for each kind of thing that could not be read."""
+
+
+class CodeObjects(Model, kw_only=True):
+    """The AMD GPU code that one file holds for one target."""
+
+    target: str  # "gfx906:xnack-", as the file spells it
+    objects: int  # code objects
+    size_bytes: int  # of all of them, unpacked
+    versions: tuple[int, ...]  # code object versions, sorted: 2 to 6
+    wavefronts: tuple[int, ...]  # lanes of their kernels, sorted: 32, 64
+    generic_version: int | None  # lowest, of a generic target's code; None: no generic target
+    kernels: int | None  # kernels in all objects together; None: not all could be counted
+
+
+class Contents(Model, kw_only=True):
+    """One file of any kind that may hold GPU code, read in depth."""
+
+    kind: Literal["library", "program", "object", "code-object", "bundle", "cuda-binary", "archive"]
+    """What the file is: an ELF shared object, executable or relocatable; a bare AMD GPU code object; a bare offload bundle
+    (compressed or not); a bare CUDA fat binary or cubin; an `ar` archive, whose members are taken together."""
+    code: FileCode  # what it says of itself; of an archive, its members together
+    objects: tuple[CodeObjects, ...]  # by target, sorted; empty where there is no AMD GPU code
+    kernel_names: tuple[str, ...] = ()  # sorted and distinct, where they were asked for
+
+
+class KernelFile(Model, kw_only=True):
+    """One kernel file, by its content."""
+
+    name: str  # of the file
+    kind: Literal["tensile-index", "tensile-code", "miopen-kernels", "miopen-tuning", "rocfft-cache"]
+    """Tensile's list of solutions (rocBLAS, hipBLASLt) or their code, MIOpen's or rocFFT's compiled kernels, MIOpen's tuning."""
+    named: str | None  # the target that the name says
+    targets: tuple[str, ...] | None  # those that the content says, sorted; None: it does not say, or could not be read
+    entries: int | None  # kernels, records or solutions in it; None: not counted
+    problem: str | None  # why it cannot be used: empty, cut off, damaged, a placeholder of Git LFS; None: nothing wrong was seen

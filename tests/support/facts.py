@@ -9,10 +9,14 @@ import msgspec
 from rocmkit.facts import (
     Access,
     Agent,
+    BundledRuntime,
+    Cache,
     DeviceNode,
     Driver,
     Facts,
     Gpu,
+    Hub,
+    IdRange,
     KernelLog,
     Kfd,
     KfdNode,
@@ -22,9 +26,11 @@ from rocmkit.facts import (
     PackageKernels,
     Python,
     PythonLibrary,
+    Ras,
     Rocm,
     Runtime,
     System,
+    Tool,
     TorchBuild,
 )
 from rocmkit.gpucode.values import FileCode, KernelFiles
@@ -79,6 +85,9 @@ GPU = Gpu(
     pci_driver="amdgpu",
     link=Link(speed_gts=8.0, width=16, max_speed_gts=16.0, max_width=16),
     bar0_bytes=17179869184,
+    ras=Ras(uncorrectable={"umc": 0, "sdma": 0}, correctable={"umc": 0, "sdma": 0}, bad_pages=0),
+    vram_used_bytes=20 << 20,
+    gtt_bytes=16 << 30,
 )
 
 SYSTEM = System(
@@ -94,6 +103,12 @@ SYSTEM = System(
     vm=None,
     kernel_parameters=(),
     iommu=False,
+    secure_boot=False,
+    selinux=None,
+    selinux_type=None,
+    seccomp="off",
+    docker_context=None,
+    libavcodec=("libavcodec.so.58",),
 )
 
 DRIVER = Driver(
@@ -105,6 +120,7 @@ DRIVER = Driver(
     blacklists=(),
     parameters={"noretry": "-1"},
     firmware=("vega20_mec.bin", "vega20_mec2.bin", "vega20_sdma.bin"),
+    dkms_state=None,
 )
 
 KFD = Kfd(
@@ -137,6 +153,9 @@ ACCESS = Access(
     promised=(44, 109),
     group_names={"render": 109, "video": 44},
     nodes=(node("/dev/kfd"), node("/dev/dri/renderD128")),
+    uid_map=(IdRange(inside=0, outside=0, count=4294967295),),
+    gid_map=(IdRange(inside=0, outside=0, count=4294967295),),
+    numbers={"/dev/kfd": "235:0", "/dev/dri/renderD128": "226:128"},
 )
 
 ROCM = Rocm(
@@ -165,7 +184,32 @@ PYTHON = Python(
     libraries=(library("torch", f"{SITE}/torch/lib/libtorch_hip.so", gfx=("gfx900", "gfx906", "gfx908", "gfx90a", "gfx942")),),
     kernels=(PackageKernels(package="torch", kernels=kernels("rocblas", f"{SITE}/torch/lib/rocblas/library", gfx906=120, gfx90a=150)),),
     libstdcxx=None,
+    overlaps=(),
+    tags={"torch": ("cp310-cp310-manylinux_2_28_x86_64",)},
+    runtimes=(
+        BundledRuntime(kind="hip", package="torch", file=f"{SITE}/torch/lib/libamdhip64.so", soname="libamdhip64.so.6"),
+        BundledRuntime(kind="hsa", package="torch", file=f"{SITE}/torch/lib/libhsa-runtime64.so", soname="libhsa-runtime64.so.1"),
+        BundledRuntime(kind="openmp", package="torch", file=f"{SITE}/torch/lib/libgomp.so", soname="libgomp.so.1"),
+    ),
 )
+
+
+def cache(purpose: str, path: str, **changes: Any) -> Cache:
+    """A MIOpen folder of this user's that is there and sound."""
+    values: dict[str, Any] = {
+        "purpose": purpose,
+        "path": path,
+        "variable": None,
+        "nearest": path,
+        "uid": 1000,
+        "mode": "0755",
+        "writable": True,
+        "file_system": "ext4",
+        "databases": 1,
+        "damaged": (),
+    }
+    return Cache(**{**values, **changes})
+
 
 HEALTHY = Facts(
     system=SYSTEM,
@@ -182,7 +226,12 @@ HEALTHY = Facts(
     memory=Memory(
         total_bytes=32 << 30, available_bytes=28 << 30, cgroup_limit_bytes=None, shm_bytes=16 << 30, memlock_bytes=None, disks=()
     ),
-    tools=(),
+    tools=(
+        Tool(name="rocminfo", path="/opt/rocm-6.3.4/bin/rocminfo", version=None),
+        Tool(name="ffmpeg", path="/usr/bin/ffmpeg", version="4.4.2"),
+    ),
+    caches=(cache("kernels", "~/.cache/miopen"), cache("tuning", "~/.config/miopen")),
+    hub=Hub(token=True, path="~/.cache/huggingface/hub", models=("openai/whisper-large-v3",)),
 )
 
 

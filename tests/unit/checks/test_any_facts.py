@@ -13,7 +13,8 @@ import pytest
 from rocmkit.doctor.check import all_checks
 from rocmkit.doctor.examine import examine
 from rocmkit.facts import Facts, Gap, GapBody
-from tests.unit.checks.test_every_check import CASES, DIED
+from tests.unit.checks.cases import CASES
+from tests.unit.checks.cases.first import DIED
 
 WORDS = (
     *("", "0", "-1", "0,1", "GPU-1", "ok", "EACCES", "EPERM", "ENOMEM", "9.0.6", "9.0.99", "6.1", "6.3.4", "7.2", "7.13.0", "²", "1e9"),
