@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from rocmkit.gpucode.values import FileCode, KernelFiles
+from rocmkit.gpucode.values import CodeObjects, Contents, FileCode, KernelFiles
 
 if TYPE_CHECKING:
     import mmap
 
-__all__ = ["FileCode", "KernelFiles", "read_bytes", "read_file", "read_kernel_files"]
+__all__ = ["CodeObjects", "Contents", "FileCode", "KernelFiles", "read_bytes", "read_contents", "read_file", "read_kernel_files"]
 
 
 def read_file(path: str | os.PathLike[str]) -> FileCode:
@@ -23,6 +23,18 @@ def read_file(path: str | os.PathLike[str]) -> FileCode:
 
     with File(path) as source:
         return describe(source)
+
+
+def read_contents(path: str | os.PathLike[str], *, names: bool = False) -> Contents:
+    """Any file that may hold GPU code, read in depth: `names` adds the names of its kernels.
+
+    Raises OSError as the system gives it, ValueError where it is of no such kind.
+    """
+    from rocmkit.gpucode.contents import contents_of
+    from rocmkit.gpucode.source import File
+
+    with File(path) as source:
+        return contents_of(source, names=names)
 
 
 def read_bytes(data: bytes | bytearray | memoryview | mmap.mmap) -> FileCode:

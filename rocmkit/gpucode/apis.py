@@ -29,7 +29,8 @@ _CUDA = re.compile(
 _FILE = re.compile(r"(?P<stem>.+?)(?:-[0-9a-f]{8})?\.so(?:\.[0-9.]+)?(?:-[0-9a-f]{8})?", re.ASCII)
 
 HIP_SECTIONS = frozenset({".hip_fatbin", ".hipFatBinSegment", ".rocm_kpack_ref"})
-CUDA_SECTIONS = frozenset({".nv_fatbin", ".nvFatBinSegment", "__nv_relfatbin"})
+CUDA_FATBINS = frozenset({".nv_fatbin", "__nv_relfatbin"})
+CUDA_SECTIONS = CUDA_FATBINS | {".nvFatBinSegment"}
 
 
 def of_libraries(names: Iterable[str]) -> set[str]:

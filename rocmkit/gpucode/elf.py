@@ -22,9 +22,12 @@ from rocmkit.gpucode.source import Source
 EM_AMDGPU, EM_CUDA = 224, 190  # gABI, "e_machine"
 SHT_NOBITS, SHF_COMPRESSED = 8, 0x800
 
-_PT_LOAD, _PT_DYNAMIC, _PT_GNU_STACK = 1, 2, 0x6474E551
+ET_REL, ET_EXEC, ET_DYN = 1, 2, 3
+
+_PT_LOAD, _PT_DYNAMIC, _PT_NOTE, _PT_GNU_STACK = 1, 2, 4, 0x6474E551
 _DT_NEEDED, _DT_STRTAB, _DT_SONAME, _DT_RPATH, _DT_RUNPATH = 1, 5, 14, 15, 29
-_DT_VERDEF, _DT_VERNEED = 0x6FFFFFFC, 0x6FFFFFFE
+_DT_FLAGS_1, _DT_VERDEF, _DT_VERNEED = 0x6FFFFFFB, 0x6FFFFFFC, 0x6FFFFFFE
+_DF_1_PIE = 0x08000000  # set by linkers for position-independent programs
 
 # Far above any real library; reached only by damaged or hostile files.
 MAX_SECTIONS = 200_000
@@ -70,11 +73,17 @@ class Section:
 class Elf:
     """What was read. Empty tuples and None mean "not there" only where `problems` is empty."""
 
+    kind: int  # e_type
     machine: int
     flags: int
     abi_version: int
     bits: int
+    order: str
+    """ "<" or ">", as in `struct`."""
     sections: tuple[Section, ...] | None = None
+    notes: tuple[tuple[int, int], ...] = ()
+    """Offset and size of each range of notes that is loaded."""
+    pie: bool = False
     soname: str | None = None
     needs: tuple[str, ...] = ()
     rpath: str | None = None
@@ -91,8 +100,11 @@ class _DamagedError(Exception):
     """A part does not hold together; the message goes to `problems`."""
 
 
-def read_elf(source: Source) -> Elf:
-    """Read the headers. Raises ValueError where `source` is no ELF file, OSError as `source` does."""
+def read_elf(source: Source, *, whole: bool = True) -> Elf:
+    """Read the headers. Raises ValueError where `source` is no ELF file, OSError as `source` does.
+
+    Not `whole`: program headers only, which lie in front and tell the notes, so that a stream can give them.
+    """
     ident = source.read(0, 64)
     if len(ident) < 16 or ident[:4] != b"\x7fELF":
         raise ValueError("not an ELF file")
@@ -102,14 +114,14 @@ def read_elf(source: Source) -> Elf:
     size = struct.calcsize(reader.header)
     if len(ident) < 16 + size:
         raise ValueError("an ELF file cut off in its header")
-    _, machine, _, _, phoff, shoff, flags, _, phentsize, phnum, shentsize, shnum, shstrndx = struct.unpack_from(reader.header, ident, 16)
-    elf = Elf(machine=machine, flags=flags, abi_version=ident[8], bits=32 * ident[4])
+    kind, machine, _, _, phoff, shoff, flags, _, phentsize, phnum, shentsize, shnum, shstrndx = struct.unpack_from(reader.header, ident, 16)
+    elf = Elf(kind=kind, machine=machine, flags=flags, abi_version=ident[8], bits=32 * ident[4], order=reader.order)
     parts: tuple[Callable[[], None], ...] = (
-        lambda: reader.sections(elf, shoff, shentsize, shnum, shstrndx),
         lambda: reader.segments(elf, phoff, phentsize, phnum),
+        lambda: reader.sections(elf, shoff, shentsize, shnum, shstrndx),
         lambda: reader.dynamic(elf),
     )
-    for part in parts:
+    for part in parts if whole else parts[:1]:
         try:
             part()
         except _DamagedError as problem:
@@ -166,6 +178,8 @@ class _Reader:
                 self.loads.append((address, start, size))
             elif kind == _PT_DYNAMIC and size:
                 self.dynamic_at = (start, size)
+            elif kind == _PT_NOTE:
+                elf.notes += ((start, size),)
             elif kind == _PT_GNU_STACK:
                 elf.executable_stack = bool(flags & 1)
 
@@ -197,6 +211,7 @@ class _Reader:
                 needed.append(value)
             else:
                 values.setdefault(tag, value)
+        elf.pie = bool(values.get(_DT_FLAGS_1, 0) & _DF_1_PIE)
         if _DT_STRTAB not in values:
             if needed:
                 raise _DamagedError("dynamic section has no strings")

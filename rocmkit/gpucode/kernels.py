@@ -15,22 +15,19 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import cast, get_args
-from urllib.parse import quote
 
 from rocmkit.gpucode import targets
 from rocmkit.gpucode.values import KernelFiles, KernelLibrary
 
 MAX_FILES = 100_000
 MAX_FOLDERS = 200
-_SQLITE_SECONDS = 0.5
 
 _TENSILE = re.compile(r".*\.(?:dat|co|hsaco|yaml)(?:\.zlib)?", re.ASCII | re.DOTALL)
-_MIOPEN = re.compile(r"(?P<target>gfx[0-9a-z]+)(?P<rest>(?:_[0-9a-z]+)*)(?:\.HIP)?\.(?:kdb|db|db\.txt|fdb\.txt)", re.ASCII)
-_ROCFFT = re.compile(
+MIOPEN = re.compile(r"(?P<target>gfx[0-9a-z]+)(?P<rest>(?:_[0-9a-z]+)*)(?:\.HIP)?\.(?:kdb|db|db\.txt|fdb\.txt)", re.ASCII)
+ROCFFT = re.compile(
     r"(?P<cache>rocfft_kernel_cache(?:_(?P<target>gfx[0-9a-f]+))?\.db)|librocfft-device-[^/]*?\.so(?:\.[0-9.]+)?", re.ASCII | re.DOTALL
 )
 
@@ -40,6 +37,7 @@ class _Tally:
         self.files = 0
         self.targets: Counter[str] = Counter()
         self.problems: set[str] = set()
+        self.compiled: list[str] = []
 
 
 def list_kernels(library: str, path: str | os.PathLike[str]) -> KernelFiles:
@@ -54,6 +52,7 @@ def list_kernels(library: str, path: str | os.PathLike[str]) -> KernelFiles:
         files=tally.files,
         targets=dict(sorted(tally.targets.items())),
         unreadable=tuple(sorted(tally.problems)),
+        compiled=tuple(sorted(tally.compiled)) if library == "miopen" else None,
     )
 
 
@@ -101,9 +100,16 @@ def _tensile_folder(folder: str, of_folder: str | None, tally: _Tally, folders: 
             tally.targets[target] += 1
 
 
+def miopen_target(match: re.Match[str]) -> str | None:
+    """The processor in the name of one of MIOpen's files, without the compute units."""
+    return match["target"] if match["rest"] else targets.known_prefix(match["target"])
+
+
 def _miopen(folder: str, tally: _Tally) -> None:
-    for _, match in _files(folder, _MIOPEN, tally):
-        target = match["target"] if match["rest"] else targets.known_prefix(match["target"])
+    for entry, match in _files(folder, MIOPEN, tally):
+        if entry.name.endswith(".kdb"):
+            tally.compiled.append(entry.name)
+        target = miopen_target(match)
         if target is None:
             tally.problems.add("a database is for an unknown target")
         else:
@@ -111,7 +117,7 @@ def _miopen(folder: str, tally: _Tally) -> None:
 
 
 def _rocfft(folder: str, tally: _Tally) -> None:
-    for entry, match in _files(folder, _ROCFFT, tally):
+    for entry, match in _files(folder, ROCFFT, tally):
         if match["target"]:
             tally.targets[match["target"]] += 1
         elif match["cache"]:
@@ -121,29 +127,20 @@ def _rocfft(folder: str, tally: _Tally) -> None:
 
 
 def _cache_targets(path: str, tally: _Tally) -> set[str]:
-    """The targets in a rocFFT kernel cache. Opened as a file that nobody writes, so nothing is locked and nothing created."""
+    """The targets in a rocFFT kernel cache."""
     import sqlite3
 
-    until = time.monotonic() + _SQLITE_SECONDS
+    from rocmkit.gpucode.tables import distinct
+
     try:
-        database = sqlite3.connect(f"file:{quote(os.path.abspath(path))}?mode=ro&immutable=1", uri=True)  # noqa: PTH100
-    except (sqlite3.Error, ValueError):
-        tally.problems.add("the kernel cache cannot be opened")
+        found = distinct(path, "cache_v1", "arch")
+    except LookupError:
+        tally.problems.add("the kernel cache has no table cache_v1")
         return set()
-    try:
-        database.set_progress_handler(lambda: time.monotonic() > until, 10_000)
-        database.execute("PRAGMA trusted_schema = OFF")
-        kinds = database.execute("SELECT type FROM sqlite_master WHERE name = 'cache_v1'").fetchmany(2)
-        if kinds != [("table",)]:  # a view could be made to compute for ever
-            tally.problems.add("the kernel cache has no table cache_v1")
-            return set()
-        rows = database.execute("SELECT DISTINCT arch FROM cache_v1 LIMIT 1000").fetchall()
-    except (sqlite3.Error, ValueError, OverflowError):
+    except (OSError, ValueError, OverflowError, sqlite3.Error):
         tally.problems.add("the kernel cache cannot be read")
         return set()
-    finally:
-        database.close()
-    return {arch for (arch,) in rows if isinstance(arch, str) and targets.of_file_name(arch) is not None}
+    return {arch for arch in found if targets.of_file_name(arch) is not None}
 
 
 def _library_targets(path: str, tally: _Tally) -> tuple[str, ...]:

@@ -1,42 +1,56 @@
-"""From the headers of one library to a FileCode."""
+"""From one ELF file to a FileCode: what it is linked with, and what GPU code its headers tell."""
 
 from __future__ import annotations
 
-from rocmkit.gpucode import apis, bundles, targets
-from rocmkit.gpucode.elf import EM_AMDGPU, EM_CUDA, SHF_COMPRESSED, SHT_NOBITS, Elf, Section, read_elf
-from rocmkit.gpucode.source import Source
+from rocmkit.gpucode import apis, bundles, cuda, targets
+from rocmkit.gpucode.elf import EM_AMDGPU, EM_CUDA, ET_REL, SHF_COMPRESSED, SHT_NOBITS, Elf, Section, read_elf
+from rocmkit.gpucode.found import Found
+from rocmkit.gpucode.notes import read_notes
+from rocmkit.gpucode.source import Source, Window
 from rocmkit.gpucode.values import FileCode, GpuApi
 
-# Sections that hold AMD GPU code, or say where it is, in ways not read here.
-_ELSEWHERE = {
-    # rocm-kpack takes the bundles out of a library and packs the code by target beside it, as in wheels of ROCm 7.14:
-    # https://github.com/stellaraccident/rocm-kpack, docs/packaging/kpack-build-analysis.md in https://github.com/ROCm/TheRock
-    ".rocm_kpack_ref": "GPU code is in .kpack archives outside this file",
-    ".llvm.offloading": "section .llvm.offloading is not read",
-}
+# rocm-kpack takes the bundles out of a library and packs the code by target beside it, as in wheels of ROCm 7.14:
+# https://github.com/stellaraccident/rocm-kpack, docs/packaging/kpack-build-analysis.md in https://github.com/ROCm/TheRock
+_KPACK = ".rocm_kpack_ref"
+_BUNDLES = (".hip_fatbin", ".llvm.offloading")
 _OBJECT_BUNDLE = "__CLANG_OFFLOAD_BUNDLE__"  # clang -c -fgpu-rdc: one section of an object file for each target
 
 
 def describe(source: Source) -> FileCode:
     """What one ELF file says of itself. Raises ValueError where it is no ELF file, OSError as `source` does."""
     elf = read_elf(source)
-    found = bundles.Found()
+    found = Found()
+    look(source, elf, found)
+    return file_code(source, elf, found)
+
+
+def look(source: Source, elf: Elf, found: Found) -> None:
+    """Add the GPU code of one ELF file to `found`."""
     if elf.machine == EM_AMDGPU:
-        target = targets.of_flags(elf.flags, elf.abi_version)
+        target = targets.of_flags(elf.flags, elf.abi_version) or read_notes(source, elf).target
         if target:
-            found.targets.add(target)
+            found.add_image(target, source)
         else:
             found.problems["the code object's processor is not known"] = None
-    elif elf.sections is not None:
+    elif elf.machine == EM_CUDA:
+        target = cuda.of_cubin(elf.flags, elf.abi_version)
+        if target:
+            found.sm.add(target)
+    elif elf.sections is None:
+        found.problems.update(elf.problems)
+    else:
         _embedded(source, elf, elf.sections, found)
-    whole = not found.problems and elf.sections is not None
-    problems = {**elf.problems, **found.problems}
-    api = _api(elf, problems)
+
+
+def file_code(source: Source, elf: Elf, found: Found) -> FileCode:
+    """What was read of one ELF file as a value."""
+    problems = {**elf.problems, **found.problems, **found.remarks}
+    api = _api(elf, found, problems)
     return FileCode(
         size_bytes=source.size,
         gpu_api=api,
-        gfx=tuple(sorted(found.targets)) if whole or (elf.machine == EM_AMDGPU and found.targets) else None,
-        sm=(),
+        gfx=None if found.problems else tuple(sorted(found.targets)),
+        sm=tuple(sorted(found.sm)),
         soname=elf.soname,
         needs=elf.needs,
         rpath=tuple(part for part in (elf.runpath or elf.rpath or "").split(":") if part),
@@ -51,45 +65,63 @@ def describe(source: Source) -> FileCode:
     )
 
 
-def _embedded(source: Source, elf: Elf, sections: tuple[Section, ...], found: bundles.Found) -> None:
-    """Follow the bundles in the sections of a host library."""
-    names = {section.name for section in sections}
-    for name, problem in _ELSEWHERE.items():
-        if name in names:
-            found.problems[problem] = None
-    if any(name.startswith(_OBJECT_BUNDLE) for name in names):
-        found.problems["bundled sections of an object file are not read"] = None
-    if ".rocm_kpack_ref" in names:
+def _embedded(source: Source, elf: Elf, sections: tuple[Section, ...], found: Found) -> None:
+    """Follow the GPU code in the sections of a host library."""
+    if any(section.name == _KPACK for section in sections):
+        found.problems["GPU code is in .kpack archives outside this file"] = None
         return
-    registered = 0
+    registered = False
     for section in sections:
-        if section.name == ".hipFatBinSegment" and section.kind != SHT_NOBITS:
-            registered += section.size // (24 if elf.bits == 64 else 16)  # struct __CudaFatBinaryWrapper of clang's CGCUDANV.cpp
-        if section.name != ".hip_fatbin":
-            continue
-        if section.kind == SHT_NOBITS:
-            found.problems["section .hip_fatbin has no content here (a file of debug symbols)"] = None
-        elif section.flags & SHF_COMPRESSED:
-            found.problems["section .hip_fatbin is compressed"] = None
-        elif section.offset + section.size > source.size:
-            found.problems["section .hip_fatbin lies beyond the end of the file"] = None
-        elif not found.problems:
-            bundles.walk(source, section.offset, section.offset + section.size, found)
-    if registered > found.bundles + found.compressed:
-        found.problems.setdefault("fewer bundles were found than the file registers", None)
+        name = section.name
+        end = section.offset + section.size
+        if name == ".hipFatBinSegment":
+            registered |= section.kind != SHT_NOBITS and section.size > 0
+        elif name.startswith(_OBJECT_BUNDLE):
+            if _readable(source, section, found.problems):
+                _object_bundle(source, section, found)
+        elif name in _BUNDLES:
+            if not found.problems and _readable(source, section, found.problems):
+                bundles.walk(source, section.offset, end, found)
+        elif name in apis.CUDA_FATBINS and _readable(source, section, found.remarks):
+            cuda.walk(source, section.offset, end, found)
+    # With -fgpu-rdc many wrappers share one bundle, so that their number says nothing; in an object file they point to what is linked
+    # later.
+    if registered and not found.problems and not found.bundles and not found.compressed and elf.kind != ET_REL:
+        found.problems["GPU code is registered, and none was found"] = None
 
 
-def _api(elf: Elf, problems: dict[str, None]) -> GpuApi:
+def _readable(source: Source, section: Section, problems: dict[str, None]) -> bool:
+    name = _OBJECT_BUNDLE if section.name.startswith(_OBJECT_BUNDLE) else section.name
+    if section.kind == SHT_NOBITS:
+        problems[f"section {name} has no content here (a file of debug symbols)"] = None
+    elif section.flags & SHF_COMPRESSED:
+        problems[f"section {name} is compressed"] = None
+    elif section.offset + section.size > source.size:
+        problems[f"section {name} lies beyond the end of the file"] = None
+    else:
+        return True
+    return False
+
+
+def _object_bundle(source: Source, section: Section, found: Found) -> None:
+    target = targets.of_bundle_entry(section.name.removeprefix(_OBJECT_BUNDLE))
+    if target is None:
+        found.problems["a bundle entry is of an unknown kind"] = None
+    elif target and section.size:
+        found.add_image(target, Window(source, section.offset, section.size))
+
+
+def _api(elf: Elf, found: Found, problems: dict[str, None]) -> GpuApi:
     """Which interface it is linked with; adds the reason to `problems` where that cannot be said."""
     if elf.machine in (EM_AMDGPU, EM_CUDA):
         return "hip" if elf.machine == EM_AMDGPU else "cuda"
     names = [*elf.needs, elf.soname] if elf.soname else elf.needs
-    found = apis.of_libraries(names) | apis.of_sections(section.name for section in elf.sections or ())
-    if len(found) > 1:
+    named = apis.of_libraries(names) | apis.of_sections(section.name for section in elf.sections or ())
+    if len(named) > 1:
         problems["it names both HIP and CUDA"] = None
         return "unknown"
-    if "hip" in found:
+    if "hip" in named or (found.targets and not named):  # an object file of the newer driver names nothing
         return "hip"
-    if "cuda" in found:
+    if "cuda" in named or found.sm:
         return "cuda"
     return "unknown" if elf.problems else "none"

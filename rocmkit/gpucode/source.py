@@ -34,6 +34,19 @@ class Memory:
         return bytes(self._view[offset : offset + length]) if 0 <= offset < self.size else b""
 
 
+class Window:
+    """A part of another source, as a source of its own."""
+
+    def __init__(self, source: Source, offset: int, size: int) -> None:
+        self._source = source
+        self._offset = offset
+        self.size = size
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Read a piece, never beyond the part."""
+        return self._source.read(self._offset + offset, min(length, self.size - offset)) if 0 <= offset < self.size else b""
+
+
 class File:
     """A regular file. Opening anything else raises ValueError."""
 

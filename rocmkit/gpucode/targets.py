@@ -24,12 +24,14 @@ MACHINES = {
 
 _BY_LENGTH = sorted((name for name in MACHINES.values() if "-" not in name), key=len, reverse=True)
 
-# e_ident[EI_ABIVERSION] of code object versions 3 to 6 (ELFABIVERSION_AMDGPU_HSA_V3 …, same header).
-_V3, _V4, _V6 = 1, 2, 4
+# e_ident[EI_ABIVERSION] of code object versions 2 to 6 (ELFABIVERSION_AMDGPU_HSA_V2 …, same header): two less.
+_V2, _V4, _V6 = 0, 2, 4
 
 # KIND-TRIPLE-TARGET. Triples have four parts, of which the last is mostly empty; bundles of ROCm 3 left its dash out.
 # https://clang.llvm.org/docs/ClangOffloadBundler.html#bundle-entry-id
-_ENTRY = re.compile(r"(?:hipv4|hip|hcc|openmp)-(?:amdgcn|spirv64|spirv)-[^-]*-[^-]*-[^-]*-?(gfx[0-9a-z][0-9a-z:+-]*|amdgcnspirv)", re.ASCII)
+_TARGET = re.compile(r"gfx[0-9a-z][0-9a-z:+-]*|amdgcnspirv", re.ASCII)
+_ENTRY = re.compile(rf"(?:hipv4|hip|hcc|openmp)-(?:amdgcn|spirv64|spirv)-[^-]*-[^-]*-[^-]*-?({_TARGET.pattern})", re.ASCII)
+_ISA = re.compile(r"amdgcn-amd-amdhsa--(gfx[0-9a-z][0-9a-z:+-]*)", re.ASCII)
 _HOST = re.compile(r"host-.*", re.ASCII | re.DOTALL)
 
 # A target in a file name: "gfx906", "gfx90a-xnack+", "gfx10-3-generic", "gfx908-sramecc+-xnack-".
@@ -39,15 +41,52 @@ _NAMED = re.compile(
 
 
 def of_flags(flags: int, abi_version: int) -> str | None:
-    """The target of an AMDGPU code object. None: no processor known here, as in code object version 2, which names it in a note."""
+    """The target of an AMDGPU code object. None: no processor known here, as in old code objects of version 2, which name it in a note."""
     name = MACHINES.get(flags & 0xFF)
-    if name is None or not _V3 <= abi_version <= _V6:
+    if name is None or not _V2 <= abi_version <= _V6:
         return None
     if abi_version < _V4:  # one bit each: set is on, clear may be off or unsupported, and is not spelled
         sramecc, xnack = ("+" if flags & 0x200 else ""), ("+" if flags & 0x100 else "")
     else:  # two bits each: unsupported, any, off, on
         sramecc, xnack = ("", "", "-", "+")[flags >> 10 & 3], ("", "", "-", "+")[flags >> 8 & 3]
     return name + (f":sramecc{sramecc}" if sramecc else "") + (f":xnack{xnack}" if xnack else "")
+
+
+def of_isa(name: str) -> str | None:
+    """The target that a note names: "amdgcn-amd-amdhsa--gfx906:xnack-"."""
+    found = _ISA.fullmatch(name)
+    return found[1] if found else None
+
+
+def of_isa_version(major: int, minor: int, stepping: int) -> str | None:
+    """The target of a code object of version 2, whose processors with XNACK on have odd steppings of their own (AMDGPUUsage)."""
+    name = f"gfx{major}{minor}{stepping:x}"
+    if (major, minor) == (9, 0) and stepping in {1, 3, 5, 7}:
+        return f"gfx90{stepping - 1}:xnack+"
+    return name if name in MACHINES.values() else None
+
+
+def version_of(abi_version: int) -> int | None:
+    """The code object version; None where it is not known here."""
+    return abi_version + 2 if _V2 <= abi_version <= _V6 else None
+
+
+def generic_version(flags: int, abi_version: int) -> int | None:
+    """The version of a generic target, from the highest byte of the flags."""
+    return flags >> 24 or None if abi_version == _V6 and MACHINES.get(flags & 0xFF, "").endswith("-generic") else None
+
+
+def contradict(one: str, other: str) -> bool:
+    """Two targets of the same code cannot both be true: other processors, or a feature that one has on and the other off."""
+    first, *some = one.split(":")
+    second, *more = other.split(":")
+    signs = {feature[:-1]: feature[-1] for feature in some}
+    return first != second or any(signs.get(feature[:-1], feature[-1]) != feature[-1] for feature in more)
+
+
+def is_target(text: str) -> bool:
+    """`text` is spelled as a target."""
+    return _TARGET.fullmatch(text) is not None
 
 
 def of_bundle_entry(entry: str) -> str | None:

@@ -8,10 +8,11 @@ from rocmkit.model import Model
 
 GpuApi = Literal["hip", "cuda", "none", "unknown"]
 KernelLibrary = Literal["rocblas", "hipblaslt", "miopen", "rocfft"]
+ContentsKind = Literal["library", "program", "object", "code-object", "bundle", "cuda-binary", "archive"]
 
 
 class FileCode(Model, kw_only=True):
-    """What one ELF file says of itself. Nothing of it was loaded or run."""
+    """What one file says of itself, mostly an ELF file. Nothing of it was loaded or run."""
 
     size_bytes: int  # of the file
     gpu_api: GpuApi
@@ -20,7 +21,8 @@ class FileCode(Model, kw_only=True):
     """Sorted distinct targets of the AMD GPU code inside, spelled as there ("gfx906:xnack-", "gfx9-generic", "amdgcnspirv").
     Empty: all was read and there is none. None: not all of it could be read, `unreadable` says why."""
     sm: tuple[str, ...]
-    """Sorted distinct targets of the NVIDIA code inside: "sm_80" for machine code, "compute_80" for PTX. Those that could be read."""
+    """Sorted distinct targets of the NVIDIA code inside: "sm_80" for machine code, "compute_80" for PTX, "lto_80" for code that the
+    linker compiles. Those that could be read. A cubin by itself says "sm_90" where it is for "sm_90a"."""
     soname: str | None  # DT_SONAME
     needs: tuple[str, ...]
     """DT_NEEDED, in the order of the file."""
@@ -54,24 +56,26 @@ class KernelFiles(Model, kw_only=True):
     """Target ("gfx906", "gfx906:xnack-") to number of files for it."""
     unreadable: tuple[str, ...]
     """One short reason for each kind of thing that could not be read."""
+    compiled: tuple[str, ...] | None = None
+    """Of MIOpen: names of the files with compiled kernels ("gfx906_60.kdb"), sorted. None: not looked for."""
 
 
 class CodeObjects(Model, kw_only=True):
     """The AMD GPU code that one file holds for one target."""
 
     target: str  # "gfx906:xnack-", as the file spells it
-    objects: int  # code objects
+    objects: int  # code objects, and pieces of LLVM bitcode or SPIR-V, which are compiled when they are linked or loaded
     size_bytes: int  # of all of them, unpacked
     versions: tuple[int, ...]  # code object versions, sorted: 2 to 6
     wavefronts: tuple[int, ...]  # lanes of their kernels, sorted: 32, 64
     generic_version: int | None  # lowest, of a generic target's code; None: no generic target
-    kernels: int | None  # kernels in all objects together; None: not all could be counted
+    kernels: int | None  # kernels in all objects together; None: not all could be counted, as those of bitcode
 
 
 class Contents(Model, kw_only=True):
     """One file of any kind that may hold GPU code, read in depth."""
 
-    kind: Literal["library", "program", "object", "code-object", "bundle", "cuda-binary", "archive"]
+    kind: ContentsKind
     """What the file is: an ELF shared object, executable or relocatable; a bare AMD GPU code object; a bare offload bundle
     (compressed or not); a bare CUDA fat binary or cubin; an `ar` archive, whose members are taken together."""
     code: FileCode  # what it says of itself; of an archive, its members together

@@ -10,8 +10,10 @@ import time
 import pytest
 
 from rocmkit.gpucode import FileCode, read_bytes
-from rocmkit.gpucode.bundles import MAX_PADDING, Found, _zstd, walk
+from rocmkit.gpucode.bundles import walk
+from rocmkit.gpucode.found import MAX_PADDING, Found
 from rocmkit.gpucode.source import Memory
+from rocmkit.gpucode.unpack import zstd_library
 from tests.support import elf
 
 
@@ -64,24 +66,24 @@ def test_entry_ids(entry: str, gfx: tuple[str, ...] | None) -> None:
     assert section(data).gfx == gfx
 
 
-@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_zlib_bundles_are_read(version: int) -> None:
     code = section(elf.fatbin(elf.compressed(elf.bundle("gfx906"), version=version), elf.bundle("gfx908")))
     assert (code.gfx, code.bundles, code.compressed, code.unreadable) == (("gfx906", "gfx908"), 1, 1, ())
 
 
-@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("version", [1, 2, 3])
 @pytest.mark.parametrize("code", [b"code" * 100, random.Random(906).randbytes(300_000)], ids=["small", "larger-than-a-block"])
 def test_zstd_bundles_are_read(version: int, code: bytes) -> None:
     whole = elf.bundle(ids={elf.entry_id("gfx906:xnack-"): code})
-    packed = elf.compressed(_zstd().compress(whole), version=version, method=1, unpacked=len(whole))
+    packed = elf.compressed(zstd_library().compress(whole), version=version, method=1, unpacked=len(whole))
     found = section(elf.fatbin(elf.bundle("gfx906"), packed, elf.bundle("gfx908")))
     assert (found.gfx, found.bundles, found.compressed, found.unreadable) == (("gfx906", "gfx906:xnack-", "gfx908"), 2, 1, ())
 
 
 def test_a_damaged_zstd_bundle_is_passed_over_and_leaves_the_targets_unknown() -> None:
     found = section(elf.fatbin(elf.bundle("gfx906"), elf.compressed(b"\x28\xb5\x2f\xfd", method=1), elf.bundle("gfx908")))
-    assert (found.gfx, found.bundles, found.compressed, found.unreadable) == (None, 2, 1, ("a compressed bundle is damaged",))
+    assert (found.gfx, found.bundles, found.compressed, found.unreadable) == (None, 2, 1, ("a compressed bundle is cut off",))
 
 
 def test_without_a_zstd_library_the_targets_are_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +96,13 @@ def test_without_a_zstd_library_the_targets_are_unknown(monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (elf.compressed(elf.bundle("gfx906"), version=1), "a compressed bundle of version 1 does not say where it ends"),
+        (elf.compressed(elf.bundle("gfx906"), version=1)[:-5], "a compressed bundle is cut off"),
+        (elf.compressed(elf.bundle("gfx906"), version=1) + b"x", "GPU code is in no known format"),
+        (elf.compressed(b"", version=1, method=7), "a compressed bundle uses the unknown method 7"),
+        (
+            elf.compressed(elf.bundle("gfx906", code=bytes(300_000) + b"x"), version=1, unpacked=1 << 31),
+            "a compressed bundle that does not say where it ends is too large to unpack",
+        ),
         (elf.compressed(b"", method=7), "a compressed bundle uses the unknown method 7"),
         (elf.compressed(b"no bundle"), "a compressed bundle is damaged"),
         (elf.compressed(elf.bundle("gfx906"))[:40], "a compressed bundle is cut off"),

@@ -125,14 +125,24 @@ def test_code_that_lies_elsewhere_is_unknown() -> None:
     assert (kpack.gpu_api, kpack.gfx) == ("hip", None)
     assert kpack.unreadable == ("GPU code is in .kpack archives outside this file",)
     assert read_bytes(elf.build(sections={".llvm.offloading": b"x"})).gfx is None
-    assert read_bytes(elf.build(sections={"__CLANG_OFFLOAD_BUNDLE__hip-amdgcn-amd-amdhsa--gfx906": b"x"})).gfx is None
     assert hip(elf.bundle("gfx906"), kinds={".hip_fatbin": 8}).gfx is None
 
 
-def test_fewer_bundles_than_registered_is_unknown() -> None:
+def test_registered_code_that_is_not_there_is_unknown() -> None:
     one = elf.fatbin(elf.bundle("gfx906"))
-    assert hip(one, sections={".hipFatBinSegment": bytes(24)}).gfx == ("gfx906",)
-    assert hip(one, sections={".hipFatBinSegment": bytes(48)}).gfx is None
+    assert hip(one, sections={".hipFatBinSegment": bytes(48)}).gfx == ("gfx906",)  # -fgpu-rdc: several wrappers for one bundle
+    gone = hip(bytes(4096), sections={".hipFatBinSegment": bytes(24)})
+    assert (gone.gfx, gone.unreadable) == (None, ("GPU code is registered, and none was found",))
+
+
+@pytest.mark.parametrize(
+    ("entry", "gfx"),
+    [("hip-amdgcn-amd-amdhsa--gfx906:xnack-", ("gfx906:xnack-",)), ("host-x86_64-pc-linux-gnu-", ()), ("other-gfx906", None)],
+)
+def test_sections_of_relocatable_code(entry: str, gfx: tuple[str, ...] | None) -> None:
+    name = f"__CLANG_OFFLOAD_BUNDLE__{entry}"
+    assert read_bytes(elf.build(sections={name: b"BC\xc0\xde"})).gfx == gfx
+    assert read_bytes(elf.build(sections={name: b"x"}, kinds={name: 8})).gfx is None
 
 
 def test_every_way_of_reading_agrees(tmp_path: pathlib.Path) -> None:
