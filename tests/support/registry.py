@@ -19,7 +19,14 @@ from typing import Any
 
 OPTIONS = ("--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--no-input", "-q")
 #: What is said to pip of a machine, so that any interpreter gets the wheels of one.
-PLATFORMS = ("manylinux_2_34_x86_64", "manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux2014_x86_64")
+PLATFORMS = (
+    "manylinux_2_34_x86_64",
+    "manylinux_2_28_x86_64",
+    "manylinux_2_27_x86_64",
+    "manylinux2014_x86_64",
+    "manylinux_2_35_x86_64",
+    "manylinux_2_38_x86_64",
+)
 # What pip set aside (~umpy-2.2.6.dist-info) is listed by importlib.metadata, though nothing of it can be imported; pip ignores it.
 _LIST = """
 import importlib.metadata, json, re

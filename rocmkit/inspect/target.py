@@ -1,0 +1,202 @@
+"""What a TARGET of the command line names: a file, a wheel, a folder, or an installed package."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import os
+import posixpath
+import re
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Literal
+
+from rocmkit.errors import UsageError
+from rocmkit.gpucode.source import File
+from rocmkit.gpucode.wheel import Wheel
+from rocmkit.host.base import Host, NotAsked, ProcessDied
+from rocmkit.inspect import scan
+from rocmkit.inspect.loader import glibc_of_tags
+from rocmkit.inspect.scan import Entry, Scan
+from rocmkit.inspect.values import WheelFacts
+from rocmkit.probe import interpreter
+from rocmkit.probe.distributions import distributions, normalise
+
+#: A RECORD longer than this is read no further; torch's has two megabytes.
+MAX_RECORD = 64 << 20
+_NO_PACKAGE = re.compile(r"(?!)")
+_MAY = "name a library, program, object file, code object, archive or wheel, a folder, or an installed package"
+
+
+@dataclass
+class Target:
+    """A TARGET, opened: what it is, and its files."""
+
+    typed: str
+    kind: Literal["file", "wheel", "folder", "package"]
+    path: str
+    scan: Scan
+    package: str | None = None
+    wheel: WheelFacts | None = None
+
+    archive: Wheel | None = None
+
+    def __enter__(self) -> Target:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.archive:
+            self.archive.close()
+
+    @property
+    def where(self) -> str:
+        """Words for "found here", where a needed library is one of its own."""
+        return f"in the {self.kind}"
+
+
+class Resolver:
+    """Finds out what each TARGET is. The environment of packages is asked once, and only where a package is named."""
+
+    def __init__(self, host: Host, python: str | None, tell: Callable[[str], None] | None) -> None:
+        self.host = host
+        self.python = python
+        self.tell = tell
+        self._installed: tuple[dict[str, str], dict[str, str], str] | None = None
+
+    def open(self, typed: str) -> Target:
+        """The target. Raises UsageError that says why it cannot be one."""
+        path = os.path.expanduser(typed)
+        try:
+            if os.path.isdir(path):
+                return self._folder(typed, path)
+            if os.path.exists(path):
+                return self._wheel(typed, path) if path.endswith(".whl") else self._file(typed, path)
+        except OSError as error:
+            raise UsageError(f"{typed}: {error.strerror or error}", _MAY) from None
+        except ValueError as error:  # a zero byte in a name, or no wheel
+            raise UsageError(f"{typed}: {error}", _MAY) from None
+        if os.path.islink(path):
+            raise UsageError(f"{typed} is a link to {os.readlink(path)}, which is not there", _MAY)
+        if "/" in typed or not typed:
+            raise UsageError(f"{typed!r}: no such file or folder", _MAY)
+        return self._package(typed)
+
+    def _folder(self, typed: str, path: str) -> Target:
+        found = scan.folder(path.rstrip("/") or "/", self.tell)
+        if not found.entries and not found.kernels:
+            why = f" ({found.notes[0]})" if found.notes else ""
+            raise UsageError(f"{typed}: none of its {found.seen} files can hold GPU code{why}", _MAY)
+        return Target(typed=typed, kind="folder", path=path, scan=found)
+
+    def _file(self, typed: str, path: str) -> Target:
+        with File(path) as source:  # raises where it is no regular file or may not be read
+            head, size = source.read(0, 64), source.size
+        found = Scan(seen=1)
+        entry = Entry(name=scan.printable(posixpath.basename(path)), size=size, open=lambda: File(path), path=path)
+        library = scan.kernel_library(os.path.abspath(path))
+        if scan.kind_of(head):
+            found.entries.append(entry)
+        elif library:
+            found.kernels[library[0], entry.name] = [entry]
+        else:
+            words = "it is empty" if not size else "it begins like no file that can hold GPU code"
+            raise UsageError(f"{typed}: {words}", _MAY)
+        return Target(typed=typed, kind="file", path=path, scan=found)
+
+    def _wheel(self, typed: str, path: str) -> Target:
+        wheel = Wheel(path)
+        try:
+            about = wheel.about()
+            found = Scan()
+            for member in wheel.members:
+                scan.take(found, _member(wheel, member.name, member.size_bytes), member.name)
+        except BaseException:
+            wheel.close()
+            raise
+        found.sort()
+        tags = _tags(posixpath.basename(path), about.tags)
+        facts = WheelFacts(
+            name=about.name, version=about.version, tags=tags, inner_tags=tuple(sorted(about.tags)), glibc_of_tags=glibc_of_tags(tags)
+        )
+        return Target(typed=typed, kind="wheel", path=path, scan=found, wheel=facts, archive=wheel)
+
+    def _package(self, typed: str) -> Target:
+        packages, metadata, prefix = self._environment(typed)
+        name = normalise(typed)
+        if name not in packages:
+            near = difflib.get_close_matches(name, packages, n=3)
+            hint = f"did you mean {', '.join(near)}?" if near else f"./{typed} names a file; --python names another environment"
+            raise UsageError(f"{typed}: no such file or folder, and no package of that name is installed in {prefix}", hint)
+        top, _, folder = self.host.private.reveal(metadata[name]).rpartition("/")
+        files = _record(f"{top}/{folder}")
+        if files is None:
+            files = [file for place in _top_levels(f"{top}/{folder}", name) for file in _below(top, place)]
+        found = scan.listed(top, files, self.tell)
+        return Target(typed=typed, kind="package", path=top, scan=found, package=f"{name} {packages[name]}")
+
+    def _environment(self, typed: str) -> tuple[dict[str, str], dict[str, str], str]:
+        """(package to version, package to its metadata, prefix) of the environment that is meant."""
+        if self._installed is None:
+            try:
+                place = interpreter.find(self.host, self.python)
+                if posixpath.basename(place.rstrip("/")) in {"site-packages", "dist-packages"}:
+                    found = interpreter.from_files(self.host, place)
+                else:
+                    found = interpreter.ask(self.host, interpreter.program(self.host, place))
+                installed = distributions(self.host, found.paths, own=found.prefix, wanted=_NO_PACKAGE)
+            except (OSError, ValueError, NotAsked, ProcessDied) as error:
+                why = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.strerror else error
+                raise UsageError(f"{typed}: no such file or folder, and no Python environment could be asked: {why}", _MAY) from None
+            self._installed = installed.packages, installed.metadata, found.prefix
+        return self._installed
+
+
+def _member(wheel: Wheel, name: str, size: int) -> Entry:
+    return Entry(name=name, size=size, open=lambda: nullcontext(wheel.open(name)))
+
+
+def _tags(name: str, inner: tuple[str, ...]) -> tuple[str, ...]:
+    """The tags that pip goes by: those of the file's name. Those inside, where the name has none."""
+    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+    try:
+        return tuple(sorted(map(str, parse_wheel_filename(name)[3])))
+    except InvalidWheelFilename:
+        return inner
+
+
+def _record(metadata: str) -> list[str] | None:
+    """The files that RECORD names; None where there is none that can be read."""
+    text = _text(f"{metadata}/RECORD")
+    if text is None:
+        return None
+    try:
+        return [row[0] for row in csv.reader(io.StringIO(text)) if row and row[0]]
+    except csv.Error:
+        return None
+
+
+def _top_levels(metadata: str, name: str) -> list[str]:
+    """The top-level folders of a distribution without RECORD: those of top_level.txt, else the one of its name."""
+    lines = (_text(f"{metadata}/top_level.txt") or "").split()
+    return [line for line in lines if re.fullmatch(r"\w+", line)] or [name.replace("-", "_")]
+
+
+def _below(top: str, place: str) -> list[str]:
+    """The files of one top-level folder, as paths below `top`."""
+    found = []
+    for folder, _, names in os.walk(f"{top}/{place}"):
+        found += [f"{folder[len(top) + 1 :]}/{name}" for name in names]
+        if len(found) > scan.MAX_FILES:
+            break
+    return found
+
+
+def _text(path: str) -> str | None:
+    try:
+        with File(path) as source:
+            return source.read(0, MAX_RECORD).decode("utf-8", "replace")
+    except (OSError, ValueError):
+        return None
