@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from rocmkit import __version__
-from rocmkit.errors import Exit, NotApplicable, UsageError, worst
+from rocmkit.errors import Exit, UsageError, worst
+from rocmkit.output import drawing, progress, write
+from rocmkit.sources import live, looked_at, named, recording
 
 if TYPE_CHECKING:
     from rocmkit.doctor.check import Check
-    from rocmkit.facts import Facts
-    from rocmkit.host.base import Host
+    from rocmkit.host.recording import Recording
     from rocmkit.report.published import Report
 
 EXIT_CODES = """\b
@@ -41,6 +38,7 @@ def cli() -> None:
     Examples:
       rocmkit doctor                      look at this machine
       rocmkit doctor --python ~/venv      judge another Python environment
+      rocmkit inspect torch --for gfx906  whether a package's GPU code runs on a card
       rocmkit explain RK307               what a finding means, offline
     """
 
@@ -53,10 +51,11 @@ def cli() -> None:
     "recordings",
     metavar="FILE",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Judge a recording instead of this machine; may be repeated.",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    help="Judge a recording instead of this machine; may be repeated. - is standard input.",
 )
 @click.option("--record", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Also write what was read, as a recording.")
+@click.option("--preview", is_flag=True, help="Print what a recording holds, or would hold, in place of a report; write none.")
 @click.option("--only", multiple=True, metavar="CODE", help="Make only this check; may be repeated.")
 @click.option("--skip", multiple=True, metavar="CODE", help="Leave this check out; may be repeated.")
 @click.option("--strict", is_flag=True, help="Warnings make the exit code 1 too.")
@@ -68,6 +67,7 @@ def doctor(
     sysroot: Path | None,
     recordings: tuple[Path, ...],
     record: Path | None,
+    preview: bool,
     only: tuple[str, ...],
     skip: tuple[str, ...],
     strict: bool,
@@ -84,6 +84,7 @@ def doctor(
       rocmkit doctor --python ~/venv/bin/python
       rocmkit doctor --json | jq .verdict
       rocmkit doctor --format markdown -o report.md
+      rocmkit doctor --preview            what a recording of this machine would tell
       rocmkit doctor --record machine.yaml && rocmkit doctor --from machine.yaml
     """
     if as_json and form not in {None, "json"}:
@@ -94,13 +95,18 @@ def doctor(
         raise UsageError("--record keeps what a live machine says; it cannot be combined with --sysroot")
     if output and output in {record, *recordings} and str(output) != "-":
         raise UsageError(f"{output} is named twice: the report would overwrite the recording")
+    if preview and (sysroot or only or skip or strict or form == "markdown" or len(recordings) > 1):
+        raise UsageError("--preview shows one recording, as text or JSON, and makes no checks")
+    form = "json" if as_json else form or "text"
+    if preview:
+        write(_render_preview(*recording(python, recordings), form), output)
+        return Exit.OK
     from rocmkit.report.published import publish
 
-    form = "json" if as_json else form or "text"
     checks, left_out = _chosen(only, skip)
-    looked_at = _looked_at(python, sysroot, recordings, record)
-    reports = [publish(facts, checks, source=source, strict=strict, left_out=left_out) for facts, source in looked_at]
-    _write(_render(reports, form, to_terminal=output is None), output)
+    found = looked_at(python, sysroot, recordings, record)
+    reports = [publish(facts, checks, source=source, strict=strict, left_out=left_out) for facts, source in found]
+    write(_render(reports, form, to_terminal=output is None), output)
     return worst(Exit(report.exit) for report in reports)
 
 
@@ -124,88 +130,66 @@ def explain(name: str | None, list_all: bool, as_json: bool) -> Exit:
         raise UsageError("name one check or pass --list, not both", "`rocmkit explain RK201`, `rocmkit explain --list`")
     if name:
         page = pages.find(name)
-        _write(json.render(page) if as_json else pages.markdown(page), None)
+        write(json.render(page) if as_json else pages.markdown(page), None)
     else:
         everything = pages.listing()
-        _write(json.render(everything) if as_json else pages.table(everything.pages), None)
+        write(json.render(everything) if as_json else pages.table(everything.pages), None)
     return Exit.OK
 
 
-def _looked_at(python: str | None, sysroot: Path | None, recordings: tuple[Path, ...], record: Path | None) -> list[tuple[Facts, str]]:
-    """The facts that the options ask for, each with a word on where they come from."""
-    from rocmkit.host import recording as recording_format
-    from rocmkit.host.replay import ReplayHost
-    from rocmkit.model import DataError
+@cli.command(
+    epilog="""\b
+Exit codes:
+  0  printed; with --for: it runs on every card that was named
+  1  with --for: it does not            2  usage error
+  3  with --for: not known, or nothing to judge
+  4  --for native without an AMD GPU    70  a bug in rocmkit"""
+)
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET…")
+@click.option("--for", "cards", multiple=True, metavar="GFX", help="Judge it for a card: gfx906, gfx90a:xnack+, native; may be repeated.")
+@click.option("--python", "python", metavar="PATH", help="Environment that packages are looked up in. Default: as for doctor.")
+@click.option("--names", is_flag=True, help="Also list the names of the kernels.")
+@click.option("--all", "everything", is_flag=True, help="Show every file, those without GPU code too.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to a file.")
+def inspect(
+    targets: tuple[str, ...],
+    cards: tuple[str, ...],
+    python: str | None,
+    names: bool,
+    everything: bool,
+    as_json: bool,
+    output: Path | None,
+) -> Exit:
+    """Say what GPU code a file holds, what it needs, and whether it runs on a card. Loads and executes nothing of it.
 
-    if recordings:
-        found = []
-        for path in recordings:
-            try:
-                loaded = recording_format.load_file(path)
-            except (DataError, OSError) as error:
-                raise UsageError(f"not a recording: {error}", "recordings are written by `rocmkit doctor --record FILE`") from None
-            found.append((_collect(ReplayHost(loaded), None), f"recording {path.name}"))
-        return found
-    if sysroot:
-        from rocmkit.host.sysroot import SysrootHost
+    TARGET is a library, program, object file, code object, archive or wheel; a folder, such as a ROCm installation; or the name of an
+    installed package. A path that exists goes before a package; ./NAME is always a path.
 
-        host = SysrootHost(sysroot)
-        if python and not python.startswith("/"):
-            python = str(Path(python).absolute())
-        inside = host.inside(Path(python)) if python else None
-        return [(_collect(host, inside or python), f"files below {sysroot}")]
-    if sys.platform != "linux":
-        raise NotApplicable(
-            f"rocmkit looks at Linux machines, this is {sys.platform}", "judge a recording with `rocmkit doctor --from FILE`"
-        )
-    from rocmkit.host.live import LiveHost
-    from rocmkit.host.process import adopt_orphans
+    \b
+    Examples:
+      rocmkit inspect torch --for gfx906
+      rocmkit inspect /opt/rocm --for native
+      rocmkit inspect libfoo.so kernels.hsaco --names
+      rocmkit inspect onnxruntime_rocm-1.22.2-*.whl --json | jq '.files[].gfx'
+    """
+    from rocmkit.inspect.cards import cards as known_cards
+    from rocmkit.inspect.look import look
 
-    adopt_orphans()
-    python = None if python is None else _named(python)
-    live: Host = LiveHost()
-    if record is None:
-        return [(_collect(live, python), "this machine")]
-    from rocmkit.host.record import RecordingHost
+    host = live()
+    asked = known_cards(cards, host)
+    python = named(python)
+    with progress(after_s=2) as tell:
+        found = look(targets, asked, host, python=python, names=names, everything=everything, tell=tell)
+    if as_json:
+        from rocmkit.report import json
 
-    recorder = RecordingHost(live)
-    facts = _collect(recorder, python)
-    _write(recording_format.dump(recorder.recording(f"recorded by rocmkit {__version__} doctor")), record)
-    return [(facts, "this machine")]
+        write(json.render(found), output)
+    else:
+        from rocmkit.report import inspect as text
 
-
-def _named(python: str) -> str:
-    """What --python names: a path, or a program on PATH. Raises UsageError where there is neither."""
-    if python and os.path.lexists(Path(python).expanduser()):
-        return python
-    found = shutil.which(python) if python and "/" not in python else None
-    if found is None:
-        raise UsageError(f"--python {python!r}: no such file, folder or program", "name an interpreter or an environment's folder")
-    return found
-
-
-def _collect(host: Host, python: str | None) -> Facts:
-    from rocmkit.probe import collect
-
-    with _progress() as tell:
-        return collect(host, python=python, progress=tell)
-
-
-@contextlib.contextmanager
-def _progress() -> Any:
-    """A line on stderr that says what is still being read; only on a terminal, and gone when done."""
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-        yield None
-        return
-
-    def tell(text: str) -> None:
-        sys.stderr.write(f"\r\x1b[Klooked at {text.replace('_', ' ')} …" if text else "\r\x1b[K")
-        sys.stderr.flush()
-
-    try:
-        yield tell
-    finally:
-        tell("")
+        write(text.render(found, everything=everything, **drawing(to_terminal=output is None)), output)
+    return Exit(found.exit)
 
 
 def _chosen(only: tuple[str, ...], skip: tuple[str, ...]) -> tuple[list[Check], tuple[str, ...]]:
@@ -221,6 +205,14 @@ def _chosen(only: tuple[str, ...], skip: tuple[str, ...]) -> tuple[list[Check], 
     return made, tuple(check.code for check in all_checks() if check not in made)
 
 
+def _render_preview(kept: Recording, source: str, form: str) -> str:
+    from rocmkit.report import json
+    from rocmkit.report import preview as pages
+
+    found = pages.preview(kept, source=source)
+    return json.render(found) if form == "json" else pages.text(found)
+
+
 def _render(reports: list[Report], form: str, *, to_terminal: bool) -> str:
     if form == "json":
         from rocmkit.report import json
@@ -233,47 +225,4 @@ def _render(reports: list[Report], form: str, *, to_terminal: bool) -> str:
         return "\n".join(map(markdown.render, reports))
     from rocmkit.report import text
 
-    stream = sys.stdout
-    tty = to_terminal and stream.isatty()
-    color = tty and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    unicode = not to_terminal or (stream.encoding or "").lower().replace("-", "") == "utf8"
-    width = min(os.get_terminal_size(stream.fileno()).columns, 120) if tty else 100
-    return "\n".join(text.render(report, color=color, unicode=unicode, width=width) for report in reports)
-
-
-def _write(text: str, path: Path | None) -> None:
-    """Print `text`, or put it into a file at once: a kill leaves the old file or the new one.
-
-    What is no regular file (a device, a pipe) is written to, never replaced; "-" is standard output.
-    """
-    if path is None or str(path) == "-":
-        try:
-            sys.stdout.write(text)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            # The reader went away (`| head`): nobody's fault, and the exit code still tells the verdict.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        except OSError as error:
-            raise UsageError(f"cannot write to standard output: {error.strerror or error}") from None
-        return
-    import tempfile
-
-    try:
-        if path.exists() and not path.is_file():
-            with path.open("w", encoding="utf-8") as file:
-                file.write(text)
-            return
-        path = path.resolve()
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".rocmkit-")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            umask = os.umask(0)
-            os.umask(umask)
-            Path(name).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~umask)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
+    return "\n".join(text.render(report, **drawing(to_terminal=to_terminal)) for report in reports)

@@ -15,6 +15,7 @@ import click
 
 from rocmkit.cli import cli
 from rocmkit.errors import Bug, Exit, RocmkitError, UsageError
+from rocmkit.report.terminal import clean
 
 
 def main() -> None:
@@ -90,6 +91,6 @@ def _bug(error: Exception) -> int:
 
 
 def _complain(error: RocmkitError) -> None:
-    sys.stderr.write(f"rocmkit: {error.message}\n")
+    sys.stderr.write(f"rocmkit: {clean(error.message)[:2000]}\n")
     if error.hint:
         sys.stderr.write(f"hint: {error.hint}\n")

@@ -92,6 +92,7 @@ class Space(Model, kw_only=True):
 
     free_bytes: int
     total_bytes: int
+    file_system: str | None = None  # its type: ext4, nfs4, overlay; None: not known
 
 
 class Limits(Model, kw_only=True):
@@ -109,8 +110,8 @@ class Host(abc.ABC):
     private: Names = Names()
 
     def read(self, path: str, keep: Keep) -> bytes:
-        """The file's bytes (at most LIMIT_BYTES), reduced by `keep`. Raises OSError, NotAsked."""
-        return keep(self._read(path))
+        """The file's bytes (at most LIMIT_BYTES), reduced by `keep`; a name that it left in is hidden. Raises OSError, NotAsked."""
+        return self.private.hide_bytes(keep(self._read(path)), written=False)
 
     def read_text(self, path: str, keep: Keep = whole) -> str:
         """`read`, as text with surrounding blanks removed. Bytes that are not UTF-8 are replaced."""
@@ -158,8 +159,8 @@ class Host(abc.ABC):
             outcome=run.outcome,
             exit=run.exit,
             signal=run.signal,
-            stdout=keep(run.stdout),
-            stderr=keep(run.stderr),
+            stdout=self.private.hide_bytes(keep(run.stdout)),
+            stderr=self.private.hide_bytes(keep(run.stderr)),
             truncated=run.truncated,
         )
 
@@ -200,6 +201,14 @@ class Host(abc.ABC):
     @abc.abstractmethod
     def space(self, path: str) -> Space:
         """Room on the file system that holds `path`. Raises OSError, NotAsked."""
+
+    @abc.abstractmethod
+    def can_write(self, path: str) -> bool:
+        """Whether this process may write to a file, or make files in a folder: access(2). Raises OSError (not there), NotAsked."""
+
+    @abc.abstractmethod
+    def database(self, path: str) -> str:
+        """What SQLite finds in a database: "ok", "not finished", or its own words for the damage. Raises OSError, NotAsked."""
 
     @abc.abstractmethod
     def limits(self) -> Limits:

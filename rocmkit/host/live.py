@@ -25,6 +25,10 @@ from rocmkit.host.process import run_process
 _SECRET = re.compile(r"TOKEN|SECRET|KEY|PASS(W|PHRASE|$)|PWD|CREDENTIAL|AUTH|COOKIE|_SERVICE_HOST", re.IGNORECASE)
 
 
+#: Of Docker's settings only what tells this machine's engines apart: an address or a name of another machine stays here.
+_SHOWN = {"DOCKER_HOST": re.compile(r"unix://.*"), "DOCKER_CONTEXT": re.compile(r"default|desktop-linux")}
+
+
 class LiveHost(Host):
     """Asks the kernel. Reads only; nothing below any path is created or changed."""
 
@@ -79,14 +83,16 @@ class LiveHost(Host):
 
     def _run(self, argv: tuple[str, ...], timeout_s: float, stdin: bytes) -> Run:
         with asked(argv[0]):
-            run = run_process((self._real(argv[0]), *argv[1:]), timeout_s=timeout_s, stdin=stdin)
-        return replace(run, stdout=self.private.hide_bytes(run.stdout), stderr=self.private.hide_bytes(run.stderr))
+            return run_process((self._real(argv[0]), *argv[1:]), timeout_s=timeout_s, stdin=stdin)
 
     def environ(self, wanted: Callable[[str], bool]) -> Mapping[str, str]:
         return {self.private.hide(name): self._shown(name, value) for name, value in os.environ.items() if wanted(name)}
 
     def _shown(self, name: str, value: str) -> str:
-        return "<set>" if _SECRET.search(name) else self.private.hide_text(value)
+        known = _SHOWN.get(name)
+        if _SECRET.search(name) or (value and known is not None and not known.fullmatch(value)):
+            return "<set>"
+        return self.private.hide_text(value)
 
     def asked_python(self, choice: str | None) -> str | None:
         return None if choice is None else self.private.hide(os.path.abspath(os.path.expanduser(choice)))
@@ -95,7 +101,8 @@ class LiveHost(Host):
         return self.private.hide(sys.executable) if sys.executable else None
 
     def identity(self) -> Identity:
-        return _identity()
+        found = _identity()
+        return replace(found, group_names={self.private.hide(name): gid for name, gid in found.group_names.items()})
 
     def machine(self) -> str:
         return platform.machine()
@@ -111,8 +118,22 @@ class LiveHost(Host):
 
     def space(self, path: str) -> Space:
         with asked(path):
-            usage = os.statvfs(self._real(path))
-            return Space(free_bytes=usage.f_bavail * usage.f_frsize, total_bytes=usage.f_blocks * usage.f_frsize)
+            real = self._real(path)
+            usage = os.statvfs(real)
+            free, total = usage.f_bavail * usage.f_frsize, usage.f_blocks * usage.f_frsize
+            return Space(free_bytes=free, total_bytes=total, file_system=_file_system(os.path.realpath(real)))
+
+    def can_write(self, path: str) -> bool:
+        with asked(path):
+            real = self._real(path)
+            how = os.W_OK | os.X_OK if stat_module.S_ISDIR(os.stat(real).st_mode) else os.W_OK
+            return os.access(real, how, effective_ids=True)
+
+    def database(self, path: str) -> str:
+        from rocmkit.gpucode.database import check
+
+        with asked(path):
+            return self.private.hide_text(check(self._real(path)))
 
     def limits(self) -> Limits:
         soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
@@ -138,6 +159,23 @@ def from_os_stat(found: os.stat_result) -> Stat:
         gid=found.st_gid,
         size_bytes=found.st_size,
     )
+
+
+def _file_system(path: str) -> str | None:
+    """The type of the file system that holds a real path. The table itself, with what is mounted where, stays here."""
+    try:
+        with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as table:
+            lines = table.read(LIMIT_BYTES).splitlines()
+    except OSError:
+        return None
+    found: tuple[str, str | None] = ("", None)
+    for line in lines:
+        fields = line.split(" ")
+        place = re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), fields[1]) if len(fields) > 2 else ""
+        # Of two that are mounted at one place, the later one hides the other.
+        if place and len(place) >= len(found[0]) and (path == place or path.startswith(place.rstrip("/") + "/")):
+            found = (place, fields[2])
+    return found[1]
 
 
 def _identity() -> Identity:

@@ -26,6 +26,7 @@ class RecordingHost(Host):
         self._maps: dict[str, dict[str, Any]] = {}
         self._commands: dict[tuple[str, ...], Ended] = {}
         self._single: dict[str, Any] = {}
+        self._space: dict[str, Space] = {}
         # Probes ask side by side, and some add to the same answer. Held while noting, never while asking.
         self._lock = threading.Lock()
         self._pending: set[tuple[str, str]] = set()
@@ -156,7 +157,14 @@ class RecordingHost(Host):
         return self._note("kernel_files", f"{library} {path}", lambda: self.inner.kernel_files(library, path))
 
     def space(self, path: str) -> Space:
-        return self._note("space", path, lambda: self.inner.space(path))
+        # Several probes ask, and free room changes between two questions: the first answer counts for all.
+        return self._note("space", path, lambda: self._space.setdefault(path, self.inner.space(path)))
+
+    def can_write(self, path: str) -> bool:
+        return self._note("writable", path, lambda: self.inner.can_write(path))
+
+    def database(self, path: str) -> str:
+        return self._note("databases", path, lambda: self.inner.database(path))
 
     def limits(self) -> Limits:
         self._single["limits"] = self.inner.limits()

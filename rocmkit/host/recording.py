@@ -5,11 +5,13 @@ A recording is data. Nothing in it is executed, and a file that is not one gives
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from rocmkit.host.base import Identity, Limits
-from rocmkit.model import DataError, Model, convert, load_yaml, to_builtins
+from rocmkit.model import DataError, Model, convert, load_yaml, to_builtins, to_json
 
 FORMAT = 1
 #: No recording of a machine comes near this.
@@ -58,22 +60,32 @@ class Recording(Model, kw_only=True, omit_defaults=True):
     gpu_code: dict[str, Any] = {}
     kernel_files: dict[str, Any] = {}
     space: dict[str, Any] = {}
+    writable: dict[str, Any] = {}
+    databases: dict[str, Any] = {}
     limits: Limits | None = None
 
 
 def load(text: str, *, source: str) -> Recording:
     """A recording from YAML. Raises DataError."""
     found = convert(load_yaml(text, source=source), Recording, source=source)
+    try:
+        to_json(found)
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:  # half a letter, as PyYAML without libyaml lets through
+        raise DataError(f"{source}: what no machine says: {error}") from None
     if found.rocmkit_recording != FORMAT:
         raise DataError(f"{source}: recording format {found.rocmkit_recording}; this rocmkit reads {FORMAT}")
     paths = [
         path for answers in (found.files, found.folders, found.links, found.stats, found.gpu_code, found.kernel_files) for path in answers
     ]
-    if any(len(path) > MAX_PATH for path in paths):
+    if any(len(path) > MAX_PATH for path in (*paths, *filter(_is_text, found.links.values()))):
         raise DataError(f"{source}: a path is longer than {MAX_PATH} letters")
     if found.whole and sum(path.count("/") for path in paths) > MAX_FOLDERS:
         raise DataError(f"{source}: more than {MAX_FOLDERS} folders")
     return found
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def dump(recording: Recording) -> str:
@@ -94,13 +106,24 @@ def dump(recording: Recording) -> str:
 
 
 def load_file(path: Path) -> Recording:
-    """The recording in a file. Raises DataError, OSError."""
-    with path.open("rb") as file:
+    """The recording in a regular file, or, for "-", on standard input. Raises DataError, OSError."""
+    with _opened(path) as file:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise DataError(f"{path}: larger than {MAX_BYTES >> 20} MiB")
     try:
-        text = data.decode()
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
     return load(text, source=str(path))
+
+
+def _opened(path: Path) -> BinaryIO:
+    """The file to read. Opening what is none, such as a pipe that nobody writes to, would wait for ever. Raises DataError, OSError."""
+    if str(path) in {"-", "/dev/stdin"}:
+        return os.fdopen(os.dup(0), "rb")
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise DataError(f"{path}: not a regular file")
+    return os.fdopen(fd, "rb")

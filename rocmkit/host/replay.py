@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from rocmkit.gpucode.values import FileCode, KernelFiles
 from rocmkit.host.base import LIMIT_BYTES, Host, Identity, Limits, NotAsked, Run, Space, Stat, Wanted, absent
-from rocmkit.host.recording import Raw, Recording
+from rocmkit.host.names import Names
+from rocmkit.host.recording import MAX_PATH, Raw, Recording
 from rocmkit.model import DataError, convert
 
 T = TypeVar("T")
@@ -23,6 +24,7 @@ class ReplayHost(Host):
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
         self.executes = recording.identity is not None
+        self.private = Names()
         self._commands = {command.argv: command for command in recording.commands}
         self._children: dict[str, set[str]] = {}
         if recording.whole:
@@ -75,6 +77,8 @@ class ReplayHost(Host):
             if not isinstance(target, str):
                 return path
             path = posixpath.normpath(posixpath.join(posixpath.dirname(prefix), target)) + rest
+            if len(path) > MAX_PATH:
+                raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), path[:MAX_PATH])
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
 
     def list(self, path: str, wanted: Wanted | None = None) -> tuple[str, ...]:
@@ -140,8 +144,8 @@ class ReplayHost(Host):
             outcome=found.outcome,  # type: ignore[arg-type]
             exit=found.exit,
             signal=found.signal,
-            stdout=found.stdout.encode(),
-            stderr=found.stderr.encode(),
+            stdout=found.stdout.encode()[:LIMIT_BYTES],
+            stderr=found.stderr.encode()[:LIMIT_BYTES],
             truncated=found.truncated,
         )
 
@@ -171,6 +175,18 @@ class ReplayHost(Host):
 
     def space(self, path: str) -> Space:
         return self._answer("space", path, Space)
+
+    def can_write(self, path: str) -> bool:
+        return self._answer("writable", self._listed("writable", path), bool)
+
+    def database(self, path: str) -> str:
+        return self._answer("databases", self._listed("databases", path), str)
+
+    def _listed(self, verb: str, path: str) -> str:
+        """`path`. Raises NotAsked where it is there on a whole machine that does not say what was asked of it."""
+        if self.recording.whole and path not in getattr(self.recording, verb) and self.exists(path):
+            raise NotAsked(f"{path} was not looked at on this machine")
+        return path
 
     def limits(self) -> Limits:
         if self.recording.limits is None:

@@ -14,6 +14,7 @@ from rocmkit import gpucode
 from rocmkit.gpucode.values import FileCode, KernelFiles
 from rocmkit.host.base import LIMIT_BYTES, Host, Identity, Limits, NotAsked, Run, Space, Stat, Wanted, absent, asked
 from rocmkit.host.live import from_os_stat
+from rocmkit.host.names import Names
 
 _MAX_LINKS = 40
 
@@ -23,6 +24,7 @@ class SysrootHost(Host):
 
     def __init__(self, root: Path) -> None:
         self.root = Path(os.path.realpath(root))
+        self.private = Names()
 
     def _resolve(self, path: str, *, follow_last: bool = True) -> tuple[Path, str]:
         """The real place of `path`, and its own name inside the root after following links, as chroot(2) would."""
@@ -123,6 +125,15 @@ class SysrootHost(Host):
 
     def space(self, path: str) -> Space:
         raise NotAsked("the room on a folder's machine is not known")
+
+    def can_write(self, path: str) -> bool:
+        raise NotAsked("the user of a folder's machine is not known")
+
+    def database(self, path: str) -> str:
+        from rocmkit.gpucode.database import check
+
+        with asked(path):
+            return check(str(self._resolve(path)[0]))
 
     def limits(self) -> Limits:
         raise NotAsked("the limits on a folder's machine are not known")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from rocmkit.report import summary
 from rocmkit.report.published import Fault, Judgement, Report
+from rocmkit.report.terminal import clean
 
 
 def render(report: Report) -> str:
@@ -72,13 +74,13 @@ def _fault(judgement: Judgement, fault: Fault) -> Iterator[str]:
             yield ""
             fence = "`" * max(3, *(_longest_run(command) + 1 for command in commands))
             yield fence + "sh"
-            yield from commands
+            yield from map(clean, commands)
             yield fence
 
 
 def _inline(text: str) -> str:
-    """Text that cannot open HTML, and stays on one line. Underscores and stars are left: paths would be hard to read escaped."""
-    return " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    """Text that can open neither HTML nor a link, and stays on one line. Underscores and stars are left: paths would be hard to read."""
+    return re.sub(r"\](?=[(\[:])", r"]\\", " ".join(clean(text).split()).replace("&", "&amp;").replace("<", "&lt;"))
 
 
 def _cell(text: str) -> str:
@@ -86,7 +88,7 @@ def _cell(text: str) -> str:
 
 
 def _code(text: str) -> str:
-    return " ".join(text.split()).replace("`", "'")
+    return " ".join(clean(text).split()).replace("`", "'")
 
 
 def _longest_run(text: str) -> int:

@@ -5,12 +5,12 @@ Commands are printed on lines of their own and never wrapped or cut, so that the
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Callable, Iterator
 
 from rocmkit.report import summary
 from rocmkit.report.published import Fault, Judgement, Report
+from rocmkit.report.terminal import clean
 
 Style = Callable[[str, str], str]
 
@@ -22,20 +22,17 @@ VERDICT_STYLES = {"blocked": "bold red", "degraded": "bold yellow", "ready": "bo
 _LABEL = 8
 #: More checks than this that were skipped for one reason are counted, not named.
 _MANY = 12
-#: What a machine says could hold escape sequences; a terminal must not obey them.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def render(report: Report, *, color: bool, unicode: bool, width: int = 100) -> str:
     """The report as text. `width` bounds prose; commands and paths may be longer."""
-    style = _rich_style if color else _plain_style
-    lines = list(_lines(report, style, MARKS if unicode else ASCII_MARKS, max(width, 40)))
+    lines = list(_lines(report, style_of(color=color), MARKS if unicode else ASCII_MARKS, max(width, 40)))
     text = "\n".join(lines) + "\n"
     return text if unicode else text.encode("ascii", "replace").decode("ascii")
 
 
 def _lines(report: Report, style: Style, marks: dict[str, str], width: int) -> Iterator[str]:
-    yield style("bold", f"rocmkit doctor {report.rocmkit}") + f"  {report.source}, knowledge of {report.kb}"
+    yield style("bold", f"rocmkit doctor {report.rocmkit}") + f"  {clean(report.source)}, knowledge of {report.kb}"
     yield ""
     for judgement in summary.findings(report):
         for fault in judgement.findings:
@@ -50,11 +47,11 @@ def _lines(report: Report, style: Style, marks: dict[str, str], width: int) -> I
     if failures:
         yield style("bold", "Could not be read")
         for name, reason, detail in failures:
-            yield from _wrapped(f"  {style(STYLES['gap'], marks['gap'])} ", f"{name} ({reason}): {detail}", width, indent=4)
+            yield from wrapped(f"  {style(STYLES['gap'], marks['gap'])} ", f"{name} ({reason}): {detail}", width, indent=4)
         yield ""
     yield style("bold", "This is what was looked at")
     for label, text in summary.machine_lines(report.facts):
-        yield from _wrapped(f"  {label:<{_LABEL}}", text, width, indent=2 + _LABEL)
+        yield from wrapped(f"  {label:<{_LABEL}}", text, width, indent=2 + _LABEL)
     yield ""
     yield from _folded(report, style, marks, width)
     yield style(VERDICT_STYLES.get(report.verdict, "bold"), summary.verdict_line(report))
@@ -64,25 +61,25 @@ def _fault(judgement: Judgement, fault: Fault, style: Style, marks: dict[str, st
     mark = style(STYLES[judgement.severity], f"{marks[judgement.severity]} {judgement.code}")
     likely = " (likely)" if fault.confidence == "likely" else ""
     yield f"{mark} {style('bold', judgement.title)}{likely}"
-    yield from _wrapped("    ", fault.message, width, indent=4)
+    yield from wrapped("    ", fault.message, width, indent=4)
     for seen in fault.seen:
-        yield from _wrapped(_label("seen"), f"{seen.where}: {seen.what}", width, indent=4 + _LABEL)
+        yield from wrapped(_label("seen"), f"{seen.where}: {seen.what}", width, indent=4 + _LABEL)
     if fault.cause:
-        yield from _wrapped(_label("cause"), fault.cause, width, indent=4 + _LABEL)
+        yield from wrapped(_label("cause"), fault.cause, width, indent=4 + _LABEL)
     fix = fault.fix
     if fix is None:
         return
     needs = [word for word, needed in (("root", fix.root), ("logging in again", fix.relogin), ("a reboot", fix.reboot)) if needed]
-    yield from _wrapped(_label("fix"), fix.text + (f" (needs {', '.join(needs)})" if needs else ""), width, indent=4 + _LABEL)
+    yield from wrapped(_label("fix"), fix.text + (f" (needs {', '.join(needs)})" if needs else ""), width, indent=4 + _LABEL)
     yield from _commands("run", fix.commands, style)
     if fix.caution:
-        yield from _wrapped(_label("caution"), fix.caution, width, indent=4 + _LABEL)
+        yield from wrapped(_label("caution"), fix.caution, width, indent=4 + _LABEL)
     yield from _commands("verify", fix.verify, style)
 
 
 def _commands(word: str, commands: tuple[str, ...], style: Style) -> Iterator[str]:
     for number, command in enumerate(commands):
-        yield (_label(word) if number == 0 else " " * (4 + _LABEL)) + style("cyan", _clean(command))
+        yield (_label(word) if number == 0 else " " * (4 + _LABEL)) + style("cyan", clean(command))
 
 
 def _folded(report: Report, style: Style, marks: dict[str, str], width: int) -> Iterator[str]:
@@ -90,7 +87,7 @@ def _folded(report: Report, style: Style, marks: dict[str, str], width: int) -> 
     skipped = [one for one in report.results if one.outcome == "skipped"]
     if passed:
         line = f"{summary.counted(len(passed), 'check')} passed: {', '.join(passed)}"
-        yield from _wrapped(f"{style(STYLES['ok'], marks['ok'])} ", line, width, indent=2)
+        yield from wrapped(f"{style(STYLES['ok'], marks['ok'])} ", line, width, indent=2)
     # A cause that stands above under "Could not be read" is not told again for each check that it keeps from looking.
     above = [detail for _, _, detail in summary.failures(report.facts)]
     by_reason: dict[str, list[str]] = {}
@@ -103,12 +100,12 @@ def _folded(report: Report, style: Style, marks: dict[str, str], width: int) -> 
         by_reason["left out on request"] = list(report.left_out)
     number = sum(map(len, by_reason.values()))
     if len(by_reason) == 1:
-        yield from _wrapped("- ", f"{summary.counted(number, 'check')} not made: {next(iter(by_reason))}", width, indent=2)
+        yield from wrapped("- ", f"{summary.counted(number, 'check')} not made: {next(iter(by_reason))}", width, indent=2)
     elif by_reason:
         yield f"- {number} checks not made:"
         for reason, codes in by_reason.items():
             which = ", ".join(codes) if len(codes) <= _MANY else f"{len(codes)} checks"
-            yield from _wrapped("    ", f"{which}: {reason}", width, indent=6)
+            yield from wrapped("    ", f"{which}: {reason}", width, indent=6)
     if passed or by_reason:
         yield ""
 
@@ -117,16 +114,17 @@ def _label(word: str) -> str:
     return f"    {word:<{_LABEL}}"
 
 
-def _wrapped(first: str, text: str, width: int, *, indent: int) -> Iterator[str]:
+def wrapped(first: str, text: str, width: int, *, indent: int) -> Iterator[str]:
     """Prose wrapped at blanks only: paths and version strings stay whole."""
-    lines = textwrap.wrap(" ".join(_clean(text).split()), max(width - indent, 20), break_long_words=False, break_on_hyphens=False) or [""]
+    lines = textwrap.wrap(" ".join(clean(text).split()), max(width - indent, 20), break_long_words=False, break_on_hyphens=False) or [""]
     yield first + lines[0]
     for line in lines[1:]:
         yield " " * indent + line
 
 
-def _clean(text: str) -> str:
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+def style_of(*, color: bool) -> Style:
+    """How text is styled: in colour, or not at all."""
+    return _rich_style if color else _plain_style
 
 
 def _plain_style(_: str, text: str) -> str:

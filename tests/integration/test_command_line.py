@@ -141,11 +141,11 @@ def test_a_device_is_written_to_and_a_link_is_followed_never_replaced(tmp_path: 
     (tmp_path / "link").symlink_to("pipe")
     assert from_("no-access", "-o", str(tmp_path / "link")).code == 1
     assert (tmp_path / "link").is_symlink()
-    assert (tmp_path / "pipe").read_text().endswith("BLOCKED: 1 error\n")
+    assert (tmp_path / "pipe").read_text().splitlines()[-1].startswith("BLOCKED: 1 error")
     (tmp_path / "null").symlink_to("/dev/null")
     assert from_("no-access", "-o", str(tmp_path / "null")).code == 1
     assert Path("/dev/null").is_char_device()
-    assert from_("no-access", "-o", "-").out.endswith("BLOCKED: 1 error\n")
+    assert from_("no-access", "-o", "-").out.splitlines()[-1].startswith("BLOCKED: 1 error")
 
 
 def test_standard_output_that_is_closed_full_or_narrow() -> None:

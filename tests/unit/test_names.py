@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pwd
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rocmkit.host.live import LiveHost
-from rocmkit.host.names import Names, of_this_machine
+from rocmkit.host.names import _GROUP, Names, of_this_machine
 from rocmkit.host.sysroot import SysrootHost
 
 NAMES = Names("/home/alice", user=["alice"], machine=["box.example.org", "box"])
@@ -38,10 +40,143 @@ def test_what_is_shown_for_names(told: str, shown: str) -> None:
     assert NAMES.hide_bytes(told.encode()) == shown.encode()
 
 
-@pytest.mark.parametrize("token", ["hf_" + "aB3" * 11, "ghp_" + "x1" * 18, "AKIA" + "ABCD" * 4, "sk-proj-" + "aB3" * 11 + "-x_y"])
+TOKENS = {
+    "Hugging Face": "hf_" + "aB3" * 11,
+    "GitHub": "ghp_" + "x1" * 18,
+    "GitHub, fine-grained": "github_pat_" + "aB3" * 11,
+    "GitLab": "glpat-" + "a_B3-" * 4,
+    "AWS": "AKIA" + "ABCD" * 4,
+    "Google": "AIza" + "aB3-_" * 7,
+    "OpenAI": "sk-proj-" + "aB3" * 11 + "-x_y",
+    "Anthropic": "sk-ant-api03-" + "aB_3-" * 8,
+    "Slack": "xoxb-" + "123456789012-" * 2 + "aB3",
+    "npm": "npm_" + "aB3" * 12,
+    "package index": "pypi-AgEIcHlwaS5vcmc" + "aB3_-" * 8,
+    "JWT": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0." + "aB3_-" * 4,
+}
+
+
+@pytest.mark.parametrize("token", TOKENS.values(), ids=TOKENS)
 def test_tokens_are_known_by_their_form(token: str) -> None:
-    assert NAMES.hide_text(f"token={token}, https://me:{token}@example.org/x") == "token=<set>, https://<set>@example.org/x"
-    assert NAMES.hide(f"/data/hf_models_cache/{token}") == f"/data/hf_models_cache/{token}"  # a path stays one
+    shown = Names().hide_text(f"token={token}, https://me:{token}@example.org/x and {token}")
+    assert shown == "token=<token-1>, https://<token-2>@example.org/x and <token-1>"
+    names = Names()
+    hidden = names.hide(f"/data/hf_models_cache/{token}")
+    assert hidden == "/data/hf_models_cache/<token-1>"
+    assert names.reveal(hidden) == f"/data/hf_models_cache/{token}"  # and can be asked about
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("password=hunter22 x", "password=<token-1> x"),
+        ("--api-key abcd1234", "--api-key <token-1>"),
+        ('"client_secret": "abcd1234"', '"client_secret": "<token-1>"'),
+        ("Authorization: Bearer abcdefgh", "Authorization: Bearer <token-1>"),
+        ("?sv=2020&sig=ab%2Fcd%3D&x=1", "?sv=2020&sig=<token-1>&x=1"),
+        ("AccountKey=ab/cd+ef==;X=1", "AccountKey=<token-1>;X=1"),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----\nab\ncd\n-----END OPENSSH PRIVATE KEY-----\n", "<token-1>\n"),
+        ("link aa:bb:cc:dd:ee:0f, AA-BB-CC-DD-EE-0F", "link <mac-1>, <mac-2>"),
+        ("from 8.8.4.4:80 to 10.1.2.3.", "from <address-1>:80 to <address-2>."),
+        ("fe80::1%eth0 [2001:db8::8a2e:370:7334]:80", "<address-1>%eth0 [<address-2>]:80"),
+        ("root=UUID=01234567-89ab-cdef-0123-456789abcdef", "root=UUID=<uuid-1>"),
+        ("SerialNumber: AB12345678", "SerialNumber: <serial-1>"),
+        ("unique_id 1234567890123", "unique_id <serial-1>"),
+    ],
+)
+def test_what_people_and_programs_write(told: str, shown: str) -> None:
+    assert Names().hide_text(told) == shown
+    assert Names().hide_bytes(told.encode()) == shown.encode()
+    assert Names().hide_text(shown) == shown
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        *("0000:03:00.0 10000:e1:00.0", "pci 0000:00:01.3: BAR 0 [mem 0x6000000000-0x63ffffffff 64bit pref]", "1002:66a1"),
+        "python3[<pid>]: segfault at 34 ip 00007f1234567890 sp 00007ffd12345678 error 4 in libamdhip64.so.6[7f1234000000+1000]",
+        "Code: 48 8b 47 34 c3 66 2e 0f 1f 84 00 00 00 00 00", "de:ad:be:ef:00:01:02:03",
+        *("AMDSMI Library version: 24.6.3.0 | v1.2.3.4", "nvidia-cublas-cu12==12.4.5.8", "libcublas.so.12.4.5.8"),
+        *("9.0.6", "127.0.0.1:80 0.0.0.0"),
+        *("c10::bad dead::x std::vector", "iommu.passthrough=1 max_tokens=1234 tokenizers=0.21.1", "TOKENIZERS_PARALLELISM=false"),
+        *("token=$HF_TOKEN password=<set>", "serial console, 4 serial ports", "sk-learn", "hf_transfer", "GPU-XX GPU-0"),
+        *("Version: 10.3.5.147", "nvidia_curand_cu12-10.3.5.147.dist-info", "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"),
+        "2.6.0+rocm6.1 gitba5dcb0 6.1.40091-a8dbc0c19 gfx906:sramecc+:xnack-", "VM_L2_PROTECTION_FAULT_STATUS:0x00301031",
+    ],
+)  # fmt: skip
+def test_evidence_is_left_alone(evidence: str) -> None:
+    names = Names("/home/alice", user=["alice"], machine=["box"], others=True)
+    assert names.hide_text(evidence) == names.hide(evidence) == evidence
+
+
+def test_homes_of_others_are_hidden_and_can_be_asked_about() -> None:
+    names = Names("/home/alice", user=["alice"], others=True)
+    paths = "/home/alice/a:/home/bob/b:/var/home/carl/c:/run/media/alice/1234-ABCD/d:/home/user/e:/home/bob"
+    shown = "~/a:/home/<user-1>/b:/var/home/<user-2>/c:/run/media/$USER/<uuid-1>/d:/home/user/e:/home/<user-1>"
+    assert names.hide(paths) == names.hide(shown) == shown
+    assert names.reveal("/home/<user-1>/b") == "/home/bob/b"
+    assert names.reveal("/home/<user-9>/b") == "/home/<user-9>/b"  # nobody was called so
+
+
+@pytest.mark.parametrize(
+    ("part", "own"),
+    [
+        ("docker-" + "a1" * 32 + ".scope", "a1" * 32),
+        ("kubepods-burstable-pod12_34.slice", "pod12_34"),
+        ("lxc.payload.web-alpha", "web-alpha"),
+        ("app-gnome-code-123.scope", "app-gnome-code-123"),
+        *(
+            (known, None)
+            for known in ("user@1000.service", "user-1000.slice", "session-c2.scope", "kubepods.slice", "docker", "init.scope")
+        ),
+    ],
+)
+def test_what_is_private_in_the_path_of_a_control_group(part: str, own: str | None) -> None:
+    found = _GROUP.fullmatch(part)
+    assert found is not None
+    assert found["own"] == own
+
+
+def test_many_threads_agree_on_what_stands_for_what() -> None:
+    names = Names()
+    paths = [f"/mnt/10.0.{number}.1/x" for number in range(100)]
+    with ThreadPoolExecutor(16) as pool:
+        shown = list(pool.map(names.hide, paths * 8))
+    assert len(set(shown)) == 100
+    assert [names.reveal(one) for one in shown] == paths * 8
+
+
+FLOOD = 1 << 19
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *(
+            "-hf_a",
+            "-eyJaaaaaaaaaa",
+            "sk-a-",
+            "version",
+            "1",
+            "::",
+            "fe80:",
+            "aa:",
+            "serial ",
+            "serial=a-",
+            "/home/",
+            "a@",
+            "://a",
+            "1.1.1.",
+        ),
+        *("-----BEGIN PRIVATE KEY-----", "password=x", "password ", "--a-", "a-", "_token", "eyJ", "SG.a", "aa-", "01234567-", "bearer "),
+    ],
+)
+def test_no_text_takes_for_ever(piece: str) -> None:
+    names = Names("/home/alice", user=["alice"], machine=["box"], others=True)
+    begin = time.process_time()
+    names.hide_text(piece * (FLOOD // len(piece)))
+    names.hide_text(piece + "a" * FLOOD)
+    assert time.process_time() - begin < 10  # 2 here
 
 
 @given(st.text(st.sampled_from("/alice.box~$USER-_ \n:,\udcff\udc80é"), max_size=60))
@@ -53,8 +188,8 @@ def test_a_hidden_path_is_found_again_and_prints(tail: str) -> None:
 
 
 def test_a_gpu_s_uuid_is_its_serial_number() -> None:
-    assert NAMES.hide_text("GPU-2490210172fc1a88,GPU-c88e588172fd62d5") == "GPU-<set>,GPU-<set>"
-    assert NAMES.hide_bytes(b"export ROCR_VISIBLE_DEVICES=gpu-2490210172FC1A88") == b"export ROCR_VISIBLE_DEVICES=gpu-<set>"
+    assert Names().hide_text("GPU-2490210172fc1a88,GPU-c88e588172fd62d5") == "GPU-<serial-1>,GPU-<serial-2>"
+    assert Names().hide_bytes(b"export ROCR_VISIBLE_DEVICES=gpu-2490210172FC1A88") == b"export ROCR_VISIBLE_DEVICES=gpu-<serial-1>"
     assert NAMES.hide_text("GPU-XX, GPU-0") == "GPU-XX, GPU-0"
 
 

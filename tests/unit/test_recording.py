@@ -220,6 +220,7 @@ HEAD = "rocmkit_recording: 1\nabout: x\nwhole: true\nfiles:\n"
         (HEAD + "  /x: " + "9" * 1_000_000, "a number that is too long"),
         (HEAD + "".join(f"  /a/{i}: x\n" for i in range(130_000)), "more than 250000 entries"),
         (HEAD + "  ? " + "/a" * 3000 + "\n  : x\n", "a path is longer"),
+        (HEAD + "  /a: x\nlinks: {/a: " + "/a" * 3000 + "}\n", "a path is longer"),
         (HEAD + "".join(f"  ? /{i}" + "/b" * 1000 + "\n  : x\n" for i in range(300)), "more than 200000 folders"),
     ],
 )
@@ -228,3 +229,20 @@ def test_a_recording_made_to_take_for_ever_is_refused_at_once(text: str, complai
     with pytest.raises(DataError, match=complaint):
         load(text, source="x")
     assert time.perf_counter() - begin < 5  # 1 here
+
+
+def test_a_link_that_makes_paths_longer_and_longer_ends() -> None:
+    host = ReplayHost(Recording(rocmkit_recording=1, about="x", whole=True, links={"/a": "/a" + "/b" * 2000}))
+    begin = time.perf_counter()
+    with pytest.raises(OSError, match="too long") as error:
+        host.read("/a/c", whole)
+    assert error.value.errno == errno.ENAMETOOLONG
+    assert time.perf_counter() - begin < 1
+
+
+def test_a_name_that_a_keep_leaves_in_is_hidden_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("USER", "zaphod")
+    (tmp_path / "x").write_text("by zaphod, version 10.1.2.3, hf_" + "aB3" * 11)
+    host = LiveHost()
+    assert host.read(f"{tmp_path}/x", whole) == b"by $USER, version 10.1.2.3, <token-1>"
+    assert host.run(("/bin/cat", f"{tmp_path}/x"), whole, timeout_s=5).text.startswith("by $USER, version 10.1.2.3, ")
