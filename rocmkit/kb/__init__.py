@@ -5,6 +5,7 @@ Each YAML file is read when a query first needs it, and once. A query answers No
 
 from __future__ import annotations
 
+from rocmkit.kb.packages import gated, torchcodec, torchcodec_fits, torchcodec_for, wrong_tag
 from rocmkit.kb.releases import (
     aotriton_archs,
     best_torch,
@@ -45,6 +46,7 @@ __all__ = [
     "driver",
     "driver_release",
     "facts",
+    "gated",
     "gfx_of_version",
     "hipblaslt_archs",
     "install_layouts",
@@ -66,6 +68,10 @@ __all__ = [
     "torch_wheel",
     "torch_wheels",
     "torchaudio_for",
+    "torchcodec",
+    "torchcodec_fits",
+    "torchcodec_for",
+    "wrong_tag",
 ]
 
 

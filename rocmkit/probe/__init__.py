@@ -24,6 +24,8 @@ _SECTIONS = {
     "env": "env",
     "env_files": "env",
     "memory": "memory",
+    "caches": "caches",
+    "hub": "hub",
 }
 
 

@@ -8,7 +8,8 @@ from typing import Literal
 
 from rocmkit.facts import Access, DeviceNode, Gap
 from rocmkit.host.base import Host
-from rocmkit.probe.gaps import field, from_error, names
+from rocmkit.probe.confinement import id_map
+from rocmkit.probe.gaps import field, from_error, names, text
 
 
 def access(host: Host) -> Access:
@@ -28,7 +29,18 @@ def access(host: Host) -> Access:
         promised=who if isinstance(who, Gap) else who.promised,
         group_names={} if isinstance(who, Gap) else who.group_names,
         nodes=tuple(_node(host, path) for path in paths if tells),
+        uid_map=field(id_map, host, "uid"),
+        gid_map=field(id_map, host, "gid"),
+        numbers=_numbers(host),
     )
+
+
+def _numbers(host: Host) -> dict[str, str]:
+    """Major and minor number of each device file. sysfs tells them also where the files themselves were not given to a container."""
+    render = names(host, "/sys/class/drm", re.compile(r"renderD[0-9]+").fullmatch)
+    files = {"/dev/kfd": "/sys/class/kfd/kfd/dev"} | {f"/dev/dri/{name}": f"/sys/class/drm/{name}/dev" for name in render}
+    found = {path: text(host, file) for path, file in files.items()}
+    return {path: number for path, number in found.items() if re.fullmatch(r"[0-9]{1,10}:[0-9]{1,10}", number, re.ASCII)}
 
 
 def _node(host: Host, path: str) -> DeviceNode:

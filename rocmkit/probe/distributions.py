@@ -33,6 +33,7 @@ class Distributions(Model, kw_only=True):
     duplicates: dict[str, tuple[str, ...]]
     broken: tuple[str, ...]
     folders: dict[str, str]  # top-level packages that the caller wanted: name to path, first on the path
+    metadata: dict[str, str]  # normalised name to the metadata of the version in `packages`
 
 
 def distributions(host: Host, paths: Iterable[str], *, own: str, wanted: re.Pattern[str]) -> Distributions:
@@ -53,6 +54,7 @@ def distributions(host: Host, paths: Iterable[str], *, own: str, wanted: re.Patt
         duplicates=dict(sorted(found.duplicates.items())),
         broken=tuple(sorted(found.broken)),
         folders=found.folders,
+        metadata=found.metadata,
     )
 
 
@@ -74,6 +76,7 @@ class _Found:
         self.duplicates: dict[str, tuple[str, ...]] = {}
         self.broken: set[str] = set()
         self.folders: dict[str, str] = {}
+        self.metadata: dict[str, str] = {}
 
     def look(self, path: str, *, must: bool) -> list[str]:
         """Take in one folder. Returns the folders that its .pth files add."""
@@ -91,7 +94,7 @@ class _Found:
             self.broken.add(f"{path}: {error.strerror}")
             return []
         self.paths.append(path)
-        versions: dict[str, set[str]] = defaultdict(set)
+        versions: dict[str, dict[str, str]] = defaultdict(dict)
         for name in names:
             if name.startswith("~"):  # pip renames a folder so before it removes it
                 self.broken.add(f"{path}/{name}")
@@ -105,7 +108,9 @@ class _Found:
             ordered = _ordered(known)
             if len(ordered) > 1:
                 self.duplicates.setdefault(project, ordered)
-            self.packages.setdefault(project, ordered[-1])
+            if project not in self.packages:
+                self.packages[project] = ordered[-1]
+                self.metadata[project] = known[ordered[-1]]
         return [entry for name in names if name.endswith(".pth") for entry in self._pth(path, name)]
 
     def _matters(self, name: str) -> bool:
@@ -116,14 +121,14 @@ class _Found:
             or self.wanted.fullmatch(name) is not None
         )
 
-    def _take(self, path: str, name: str, versions: dict[str, set[str]]) -> None:
+    def _take(self, path: str, name: str, versions: dict[str, dict[str, str]]) -> None:
         stem, _, kind = name.rpartition(".")
         match = _NAMED.fullmatch(stem if kind == "dist-info" else _PY_TAG.sub("", stem))
         found = (match["name"], match["version"]) if match else self._read(path, name, kind)
         if found is None:
             self.broken.add(f"{path}/{name}")
         else:
-            versions[normalise(found[0])].add(found[1])
+            versions[normalise(found[0])][found[1]] = f"{path}/{name}"
 
     def _read(self, path: str, name: str, kind: str) -> tuple[str, str] | None:
         """Name and version of a metadata file; None where they cannot be had."""
@@ -178,10 +183,11 @@ def plain_lines(host: Host) -> Keep:
     return keep
 
 
-def _ordered(versions: set[str]) -> tuple[str, ...]:
+def _ordered(versions: Iterable[str]) -> tuple[str, ...]:
     """Oldest first; what is no version at all comes before."""
-    if len(versions) < 2:
-        return tuple(versions)
+    found = tuple(versions)
+    if len(found) < 2:
+        return found
     from packaging.version import InvalidVersion, Version
 
     def key(text: str) -> tuple[Version, str]:
@@ -190,4 +196,4 @@ def _ordered(versions: set[str]) -> tuple[str, ...]:
         except InvalidVersion:
             return Version("0.dev0"), text
 
-    return tuple(sorted(versions, key=key))
+    return tuple(sorted(found, key=key))

@@ -7,7 +7,7 @@ from typing import Literal
 
 from rocmkit import kb
 from rocmkit.facts import Blacklist, Driver, Gap, KernelPackage, gap
-from rocmkit.host.base import Host, absent, lines_with, whole
+from rocmkit.host.base import LIMIT_BYTES, Host, absent, whole
 from rocmkit.probe.gaps import field, names, text
 from rocmkit.probe.pci import devices
 from rocmkit.probe.system import kernel_parameters, kernel_release
@@ -26,6 +26,15 @@ MODPROBE_FOLDERS = ("/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modpro
 
 #: Lines of modprobe configuration that keep amdgpu from loading.
 BLACKLIST = r"^\s*(blacklist\s+amdgpu|install\s+amdgpu\s+(/usr)?/s?bin/(true|false))\b"
+
+DKMS = "/var/lib/dkms/amdgpu"
+DPKG = "/var/lib/dpkg"
+
+#: DKMS writes this at the head of a build's log, and moves the log away when the build is done (dkms, do_build).
+_BUILD_LOG = re.compile(rb"DKMS .*make\.log for .* for kernel ([^\s(]+)")
+#: As gcc, modpost, make and dkms say it; "error" is also a part of file names.
+_ERROR = re.compile(rb"\berror:|\*\*\* |\berror [0-9]|^error! ", re.IGNORECASE)
+_ERRORS = 5
 
 FIRMWARE_FOLDERS = ("/lib/firmware/updates/amdgpu", "/lib/firmware/amdgpu", "/usr/lib/firmware/amdgpu")
 
@@ -85,6 +94,7 @@ def driver(host: Host) -> Driver:
         blacklists=(*_configured(host), *(() if isinstance(words, Gap) else blacklisted(words))),
         parameters=_parameters(host),
         firmware=field(_firmware, host),
+        dkms_state=field(_dkms_state, host),
     )
 
 
@@ -130,13 +140,64 @@ def _modules(host: Host) -> tuple[str, ...]:
 
 def _dkms(host: Host) -> tuple[KernelPackage, ...]:
     """dkms makes a folder per kernel when a build is done, and links named kernel-… to them; a source tree alone was built for none."""
-    root = "/var/lib/dkms/amdgpu"
-    versions: dict[str, tuple[str, ...]] = {}
-    for version in names(host, root, re.compile("[0-9]").match):
-        versions[version] = names(host, f"{root}/{version}", re.compile("[0-9]").match)
+    found: dict[str, KernelPackage] = {}
+    for version in names(host, DKMS, re.compile("[0-9]").match):
+        kernels = names(host, f"{DKMS}/{version}", re.compile("[0-9]").match)
+        log = field(_build_log, host, f"{DKMS}/{version}/build/make.log")
+        failed, errors = (log, ()) if isinstance(log, Gap) else log
+        found[version] = KernelPackage(version=version, kernels=kernels, failed=failed, errors=errors)
     for name in names(host, "/usr/src", re.compile("amdgpu-[0-9]").match):
-        versions.setdefault(name.removeprefix("amdgpu-"), ())
-    return tuple(KernelPackage(version=version, kernels=kernels) for version, kernels in sorted(versions.items()))
+        found.setdefault(name.removeprefix("amdgpu-"), KernelPackage(version=name.removeprefix("amdgpu-"), kernels=()))
+    return tuple(package for _, package in sorted(found.items()))
+
+
+def build_log(data: bytes) -> bytes:
+    """Of the log of a build, the line that names the kernel and the first ones that name an error."""
+    lines = [line[:300] for line in data.splitlines()]
+    heads = [line for line in lines if _BUILD_LOG.match(line)]
+    return b"\n".join([*heads[:1], *[line for line in lines if _ERROR.search(line) and line not in heads][:_ERRORS]])
+
+
+def _build_log(host: Host, path: str) -> tuple[str | None, tuple[str, ...]]:
+    """The kernel of the build that failed, and what went wrong; (None, ()) where there is no log. Raises OSError, NotAsked, ValueError."""
+    try:
+        kept = host.read(path, lambda data: host.private.hide_bytes(build_log(data)))
+    except FileNotFoundError:
+        return None, ()
+    if (named := _BUILD_LOG.match(kept)) is None:
+        raise ValueError(f"{path}: names no kernel")
+    words = [line.decode("utf-8", "replace").strip() for line in kept.splitlines()[1:]]
+    return named[1].decode("utf-8", "replace"), tuple(words)
+
+
+def package_state(status: str) -> str | None:
+    """The third word of a package's line Status in dpkg's list: installed, half-configured, config-files."""
+    found = re.search(r"^Status: [a-z]+ [a-z]+ ([a-z-]+)$", status, re.MULTILINE)
+    return found[1] if found else None
+
+
+def stanza(data: bytes) -> bytes:
+    """Of dpkg's list of packages, what it says of amdgpu-dkms. Raises ValueError where it is not in a list that was cut off."""
+    if (found := re.search(rb"^Package: amdgpu-dkms$", data, re.MULTILINE)) is None:
+        if len(data) >= LIMIT_BYTES:
+            raise ValueError(f"{DPKG}/status: longer than is read, and amdgpu-dkms was not in that part")
+        return b""
+    lines = data[found.start() :].partition(b"\n\n")[0].split(b"\n")
+    return b"\n".join(line[:200] for line in lines if line.startswith((b"Package: ", b"Status: ", b"Version: ")))
+
+
+def _dkms_state(host: Host) -> str | None:
+    """dpkg's word for amdgpu-dkms; None where it is not installed, or the machine has no dpkg. Raises OSError, NotAsked, ValueError."""
+    if not host.exists(DPKG):
+        if not host.exists("/var/lib"):
+            raise absent(DPKG)
+        return None
+    # The list of all packages is long; a package that is there in any state has a list of its files.
+    if not host.exists(f"{DPKG}/info/amdgpu-dkms.list"):
+        return None
+    if (state := package_state(host.read_text(f"{DPKG}/status", stanza))) is None:
+        raise ValueError(f"{DPKG}/status: no line Status for amdgpu-dkms")
+    return state
 
 
 def _configured(host: Host) -> tuple[Blacklist, ...]:
@@ -146,8 +207,13 @@ def _configured(host: Host) -> tuple[Blacklist, ...]:
             places.setdefault(name, f"{folder}/{name}")
     found = []
     for path in places.values():
-        found += [Blacklist(path, " ".join(line.split())) for line in text(host, path, lines_with(BLACKLIST)).splitlines()]
+        found += [Blacklist(path, " ".join(line.split())) for line in text(host, path, _blacklisting).splitlines()]
     return tuple(found)
+
+
+def _blacklisting(data: bytes) -> bytes:
+    """Keep the statements of BLACKLIST, without what a comment says behind them."""
+    return b"\n".join(found[0] for line in data.splitlines() if (found := re.match(BLACKLIST.encode(), line, re.IGNORECASE)))
 
 
 def _parameters(host: Host) -> dict[str, str]:

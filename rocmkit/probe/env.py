@@ -27,9 +27,10 @@ FILES = (
     *("/etc/environment", "/etc/profile", "/etc/bash.bashrc", "/etc/bashrc"),
 )
 
-#: Of those files, only assignments to these leave the host: old lines there outlive their reason (F18, F19, F22).
+#: Of those files, only assignments to these leave the host: old lines there outlive their reason (F18, F19, F22, F25).
 FILE_NAMES = re.compile(
-    r"HSA_OVERRIDE_GFX_VERSION\w*|\w*_VISIBLE_DEVICES|GPU_DEVICE_ORDINAL|LD_LIBRARY_PATH|LD_PRELOAD|(ROCBLAS|HIPBLASLT)_TENSILE_LIBPATH",
+    r"HSA_OVERRIDE_GFX_VERSION\w*|\w*_VISIBLE_DEVICES|GPU_DEVICE_ORDINAL|LD_LIBRARY_PATH|LD_PRELOAD|(ROCBLAS|HIPBLASLT)_TENSILE_LIBPATH"
+    r"|PYTORCH_((HIP|CUDA)_)?ALLOC_CONF|TORCH_BLAS_PREFER_HIPBLASLT|ROCBLAS_USE_HIPBLASLT|TORCH_ROCM_AOTRITON_ENABLE_EXPERIMENTAL",
     re.ASCII,
 )
 

@@ -38,11 +38,17 @@ KINDS: dict[str, tuple[str, ...]] = {
     # memory or fabric faults that the card itself reports; a count of 0 is none
     "ras": (
         r"ERREVENT_ATHUB",
-        r"amdgpu.*(uncorrectable hardware error\b|[1-9]\d* (un)?correctable (hardware )?errors?|ras.*(poison|bad page))",
+        r"amdgpu.*(uncorrectable hardware error\b|[1-9]\d* (new )?(un)?correctable (hardware )?errors?|ras.*(poison|bad page))",
         r"accelerator check architecture",
     ),
-    # a kernel read or wrote where nothing is mapped
-    "page-fault": (r"\[(gfx|mm)hub\d*\].*page fault", r"amdgpu.*page fault", r"VM_L2_PROTECTION_FAULT_STATUS:0x"),
+    # a kernel read or wrote where nothing is mapped, and whose it was
+    "page-fault": (
+        r"\[(gfx|mm)hub\d*\].*page fault",
+        r"amdgpu.*page fault",
+        r"VM_L2_PROTECTION_FAULT_STATUS:0x",
+        r"amdgpu.*\bVM fault \(0x",
+        r"amdgpu.*(\b(for|in)|amdgpu:) +process .{1,16} pid (\d+|<pid>) thread",
+    ),
     # a queue did not end in time
     "ring-timeout": (
         r"ring \S+ timeout",
@@ -63,35 +69,57 @@ KINDS: dict[str, tuple[str, ...]] = {
     # secure boot or lockdown against a dkms module
     "module-signature": (
         r"\bamd\w*: (module verification failed|loading of unsigned|disagrees about)",
-        r"loading of unsigned module is rejected",
+        r"loading of (unsigned )?module( with \w+ \w+)? is rejected",
         r"lockdown:.*unsigned module",
     ),
+    # SELinux refused the device files to a process
+    "selinux": (r"avc:\s+denied\b.*(\bkfd\b|renderD\d|hsa_device_t|dri_device_t)",),
     # a process died inside a GPU library, which the kernel names, or inside Python
     "segfault": (
         r"(segfault|general protection|trap|invalid opcode).* in lib"
         r"(hsa-runtime64|amdhip64|rocblas|hipblaslt|MIOpen|amd_comgr|torch|ctranslate2|onnxruntime)",
-        r"\bpython[\d.]*\[\d+\]:? (segfault|general protection|trap)",
+        r"\bpython[\d.]*\[(\d+|<pid>)\]:? (segfault|general protection|trap)",
     ),
     # main memory ran out, which on an APU is the GPU's too
     "oom": (r"out of memory: killed process", r"amdgpu.*not enough memory for command submission"),
+    # whether the IOMMU translates what devices read and write
+    "iommu": (r"^(\[ *[\d.]+\] )?iommu: Default domain type: \w+",),
 }
 
 #: A line is looked at closely only if it has one of these: trying every expression on 20 000 lines takes a second and more.
 _WORDS = (
     *(b"amd", b"kfd", b"bar ", b"atomic", b"segfault", b"protection", b"trap", b"opcode", b"out of memory", b"unsigned module"),
     *(b"accelerator", b"ack should", b"xgpu_", b"fatal error", b"firmware", b"timeout", b"hw exception", b"hws hang", b"hub"),
-    *(b"sq_intr", b"preemption", b"failed to respond"),
+    *(b"sq_intr", b"preemption", b"failed to respond", b"avc:", b"is rejected", b"default domain type"),
     *(b"dmesg: ", b"-- no entries", b"no journal files", b"hint: you are", b"insufficient permissions"),
 )
 _PATTERNS = {kind: re.compile("|".join(found).encode(), re.IGNORECASE) for kind, found in KINDS.items()}
 #: So many lines of each kind are kept from the beginning, and so many from the end: the first tell the cause, the last how it stands.
 _EACH = 20
+#: And so many lines are looked at closely, of each end: a ring buffer of the usual size holds fewer.
+_MOST = 10_000
 #: What the programs say of themselves, on either stream.
 _OWN_WORDS = re.compile(
     rb"^dmesg: |^-- no entries|no journal files|^hint: you are currently not seeing|insufficient permissions", re.IGNORECASE
 )
 #: "Oct 12 00:18:40 HOST kernel: " of syslog files names the machine.
 _SYSLOG = re.compile(rb"^\w{3} [ \d]\d [\d:]{8} \S+ kernel: ")
+
+#: Programs whose names help: the interpreters and their threads, speech programs, and what draws the desktop.
+_PROGRAMS = re.compile(
+    rb"python[\d.]*|pypy[\d.]*|pt_main_thread|pt_data_worker|jupyter\S*|uvicorn|gunicorn|whisper|whisper-(?:cli|server|ctranslate2)|ollama"
+    rb"|llama-\w+|ffmpeg|rocminfo|rocm-smi|amd-smi|rocblas-bench|clinfo|Xorg|Xwayland|gnome-shell|kwin_\w+|plasmashell|sway|Hyprland|mpv|vlc"
+    rb"|firefox|chrome|steam"
+)
+#: Where the kernel names a process: "NAME[PID]: segfault", "process NAME pid PID thread NAME:cs0 pid PID", "Killed process PID (NAME)".
+_CRASHED = re.compile(
+    rb"(?P<before>^(?:\[[ \d.]+\] |<\d+>)?(?:traps: )?)(?P<name>[^\n]{1,64}?)\[\d+\]"
+    rb"(?=:? (?:segfault|general protection|trap|invalid opcode))"
+)
+_NAMED = re.compile(rb"(?P<before>\b(?:process|thread|task) )(?P<name>(?:(?!: )[^\n]){1,64}?)(?= pid )", re.IGNORECASE)
+_QUOTED = re.compile(rb"(?P<before>\b(?:comm|exe|cmd|proctitle)=\")(?P<name>[^\n\"]{0,256})(?=\")", re.IGNORECASE)
+_KILLED = re.compile(rb"(?P<before>\bkilled process \d+ \()(?P<name>[^\n]{0,64}?)(?=\)(?:,| total-vm|$))", re.IGNORECASE)
+_PID = re.compile(rb"(\bpid[ =:]{1,2}|\bkilled process |\bUID[:=])\d+", re.IGNORECASE)
 
 JOURNAL = ("-k", "-b", "-o", "cat", "--no-pager", "-n", "20000")
 
@@ -104,7 +132,7 @@ def kind_of(line: bytes) -> str | None:
 def keep(data: bytes) -> bytes:
     """Only lines of KINDS, at most 40 of each kind, and the programs' own complaints."""
     kinds: dict[str, list[int]] = {}
-    lines = [_SYSLOG.sub(b"", line)[:1000] for line in _candidates(data)]
+    lines = [_without_people(_SYSLOG.sub(b"", line)[:1000]) for line in _candidates(data)]
     chosen: set[int] = set()
     for index, line in enumerate(lines):
         if (kind := kind_of(line)) is not None:
@@ -116,8 +144,22 @@ def keep(data: bytes) -> bytes:
     return b"\n".join(lines[index] for index in sorted(chosen))
 
 
+def _without_people(line: bytes) -> bytes:
+    """A line without the numbers of processes, and without names of programs other than _PROGRAMS."""
+
+    def shown(found: re.Match[bytes]) -> bytes:
+        program, colon, queue = found["name"].partition(b":")
+        known = _PROGRAMS.fullmatch(program)
+        return found["before"] + (program + colon + queue if known and re.fullmatch(rb"\w{0,12}", queue) else b"<program>")
+
+    line = _CRASHED.sub(lambda found: shown(found) + b"[<pid>]", line)
+    for pattern in (_NAMED, _QUOTED, _KILLED):
+        line = pattern.sub(shown, line)
+    return _PID.sub(rb"\1<pid>", line)
+
+
 def _candidates(data: bytes) -> list[bytes]:
-    """The lines that hold one of _WORDS, in order."""
+    """The lines that hold one of _WORDS, in order; of a flood its two ends."""
     lowered = data.lower()
     starts: set[int] = set()
     for word in _WORDS:
@@ -126,7 +168,10 @@ def _candidates(data: bytes) -> list[bytes]:
             starts.add(lowered.rfind(b"\n", 0, at) + 1)
             end = lowered.find(b"\n", at)
             at = lowered.find(word, end) if end >= 0 else -1
-    ends = ((start, data.find(b"\n", start)) for start in sorted(starts))
+    chosen = sorted(starts)
+    if len(chosen) > 2 * _MOST:
+        chosen = chosen[:_MOST] + chosen[-_MOST:]
+    ends = ((start, data.find(b"\n", start)) for start in chosen)
     return [data[start : end if end >= 0 else None] for start, end in ends]
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import posixpath
 import re
 
-from rocmkit.facts import Gap, Link
+from rocmkit.facts import Gap, Link, Ras
 from rocmkit.host.base import Host
 from rocmkit.model import Model
 from rocmkit.probe.gaps import field, names, text
+from rocmkit.probe.ras import ras
 
 BUS = "/sys/bus/pci/devices"
 DRM = "/sys/class/drm"
@@ -33,6 +34,12 @@ class Device(Model, kw_only=True):
     """Size of window 0, which is the video memory's; 0: none assigned."""
     vram_bytes: int | None
     """DRM's mem_info_vram_total."""
+    vram_used_bytes: int | None
+    """DRM's mem_info_vram_used."""
+    gtt_bytes: int | None
+    """DRM's mem_info_gtt_total."""
+    ras: Ras | None | Gap
+    """Errors that the card counted."""
     render_node: str | None
     """/dev/dri/renderD128"""
 
@@ -47,15 +54,18 @@ def devices(host: Host) -> tuple[Device, ...]:
         render: dict[str, str] = {}
     except FileNotFoundError:
         folders, render = _through_drm(host)
-    found = []
+    wanted: dict[str, tuple[str, int]] = {}
     for address, folder in sorted(folders.items()):
         device_id = hexadecimal(text(host, f"{folder}/device"))
         if hexadecimal(text(host, f"{folder}/vendor")) != AMD or device_id is None:
             continue
         kind = text(host, f"{folder}/class")
         if kind.startswith(("0x03", "0x12")) or (not kind and address in render):
-            found.append(_device(host, address, folder, device_id, render.get(address)))
-    return tuple(found)
+            wanted[address] = folder, device_id
+    counted = ras(host, {address: folder for address, (folder, _) in wanted.items()})
+    return tuple(
+        _device(host, address, folder, device_id, render.get(address), counted[address]) for address, (folder, device_id) in wanted.items()
+    )
 
 
 def _through_drm(host: Host) -> tuple[dict[str, str], dict[str, str]]:
@@ -72,7 +82,7 @@ def _through_drm(host: Host) -> tuple[dict[str, str], dict[str, str]]:
     return folders, render
 
 
-def _device(host: Host, address: str, folder: str, device_id: int, render_node: str | None) -> Device:
+def _device(host: Host, address: str, folder: str, device_id: int, render_node: str | None, counted: Ras | None | Gap) -> Device:
     drm = names(host, f"{folder}/drm")
     named = next((f"/dev/dri/{name}" for name in drm if re.fullmatch(r"renderD[0-9]+", name)), render_node)
     resource = field(host.read_text, f"{folder}/resource")
@@ -83,6 +93,9 @@ def _device(host: Host, address: str, folder: str, device_id: int, render_node: 
         link=_link(host, folder),
         bar0_bytes=None if isinstance(resource, Gap) else first_window(resource),
         vram_bytes=decimal(text(host, f"{folder}/mem_info_vram_total")) or None,
+        vram_used_bytes=decimal(text(host, f"{folder}/mem_info_vram_used")),
+        gtt_bytes=decimal(text(host, f"{folder}/mem_info_gtt_total")) or None,
+        ras=counted,
         render_node=named,
     )
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import posixpath
+import re
 
 from rocmkit.facts import Gap, Python
 from rocmkit.host.base import Host, NotAsked
 from rocmkit.probe import interpreter, python_libraries
 from rocmkit.probe.distributions import distributions
-from rocmkit.probe.gaps import from_error
+from rocmkit.probe.gaps import field, from_error
 from rocmkit.probe.interpreter import Interpreter
+from rocmkit.probe.overlaps import overlaps
+from rocmkit.probe.runtimes import WANTED, runtimes
+
+_LOOKED_INTO = re.compile(f"{python_libraries.WANTED.pattern}|{WANTED.pattern}")
 
 
 def python(host: Host, choice: str | None = None) -> Python:
@@ -22,7 +27,8 @@ def python(host: Host, choice: str | None = None) -> Python:
     place = interpreter.find(host, choice)
     files_only = not host.executes or posixpath.basename(place.rstrip("/")) in {"site-packages", "dist-packages"}
     found = interpreter.from_files(host, place) if files_only else interpreter.ask(host, interpreter.program(host, place))
-    installed = distributions(host, found.paths, own=found.prefix, wanted=python_libraries.WANTED)
+    installed = distributions(host, found.paths, own=found.prefix, wanted=_LOOKED_INTO)
+    libraries = python_libraries.libraries(host, installed.folders, installed.packages)
     return Python(
         executable=found.executable,
         version=found.version,
@@ -37,9 +43,12 @@ def python(host: Host, choice: str | None = None) -> Python:
         duplicates=installed.duplicates,
         broken=installed.broken,
         torch=python_libraries.torch_build(host, installed.folders, installed.packages),
-        libraries=python_libraries.libraries(host, installed.folders, installed.packages),
+        libraries=libraries,
         kernels=python_libraries.kernels(host, installed.folders),
         libstdcxx=_libstdcxx(host, found),
+        overlaps=field(overlaps, host, installed.metadata),
+        tags=python_libraries.tags(host, libraries, installed.metadata),
+        runtimes=field(runtimes, host, installed.folders, installed.packages, found.prefix, libraries),
     )
 
 

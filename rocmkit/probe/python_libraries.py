@@ -9,6 +9,7 @@ from rocmkit.gpucode.values import KernelLibrary
 from rocmkit.host.base import Host, NotAsked, lines_with
 from rocmkit.model import Model
 from rocmkit.probe.gaps import from_error
+from rocmkit.probe.overlaps import FLAVOURS
 
 #: A package with more library files than this is read no further: nothing known comes near.
 MAX_FILES = 60
@@ -50,12 +51,6 @@ PLACES = (
     Place("numpy", "numpy", "core", r"_multiarray_umath.*\.so"),
     Place("numpy", "numpy.libs", "", _ANY),
 )
-
-#: Distributions that bring one and the same top-level folder, and overwrite each other's files in it.
-FLAVOURS = {
-    "onnxruntime": re.compile(r"onnxruntime(-gpu|-rocm|-migraphx|-directml|-openvino|-qnn|-training|-training-rocm)?"),
-    "triton": re.compile(r"triton|pytorch-triton|pytorch-triton-rocm|triton-rocm"),
-}
 
 _SDK = r"_rocm_sdk_libraries[A-Za-z0-9_]*"
 _KERNELS: tuple[tuple[str, str, KernelLibrary, str], ...] = (
@@ -105,6 +100,22 @@ def kernels(host: Host, folders: dict[str, str]) -> tuple[PackageKernels, ...]:
             except (OSError, ValueError, NotAsked) as error:
                 found.append(PackageKernels(package=name, kernels=from_error(error)))
     return tuple(found)
+
+
+def tags(host: Host, libraries: tuple[PythonLibrary, ...], metadata: dict[str, str]) -> dict[str, tuple[str, ...]]:
+    """The tags in the WHEEL files of the packages that `libraries` names; without a row where there is no such file."""
+    found = {}
+    for name in sorted({lib.package for lib in libraries} & metadata.keys()):
+        try:
+            lines = host.read_text(f"{metadata[name]}/WHEEL", TAG_LINES).splitlines()
+        except (OSError, NotAsked):
+            continue
+        found[name] = tuple(line.partition(":")[2].strip() for line in lines)
+    return found
+
+
+#: Keeps the tags of a WHEEL file.
+TAG_LINES = lines_with(r"^Tag: *[!-~]{1,200}$", count=100)
 
 
 def torch_build(host: Host, folders: dict[str, str], packages: dict[str, str]) -> TorchBuild | None | Gap:

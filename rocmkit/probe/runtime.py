@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from rocmkit.facts import Agent, Gap, Runtime, gap
 from rocmkit.host.base import Host
@@ -17,6 +18,8 @@ _KEPT = re.compile(rb"^\s+(Name|Marketing Name|Device Type):")
 _DROPPED = re.compile(rb"^\s+[^\s:][^:]*:(\s|$)|^[\s*=]*$")
 _MEMBER = re.compile(rb"^(\s*)\S+(?= is (?:not )?(?:a )?member of )")
 _HOME = re.compile(rb"/home/[^/\s:]+")
+#: A machine with 64 partitions has a quarter of these.
+_MOST_LINES = 4000
 #: Lines that open or head a good report, and say nothing of a failure.
 _HEADING = re.compile(
     r"^(ROCk module (version \S+ )?is loaded|HSA System Attributes|HSA Agents|Agent \d+|ISA \d+|Pool \d+|[\w ().-]+ Info:|\*\*\* Done.*"
@@ -30,7 +33,7 @@ _FAILURE = re.compile(r"unable to open|not loaded|failed|failure|error|denied", 
 def keep(data: bytes) -> bytes:
     """Names and kinds of agents, and free text without the user's name and home: no `Uuid`, which is the card's serial number."""
     lines = (line for line in data.splitlines() if _KEPT.match(line) or not _DROPPED.match(line))
-    return b"\n".join(_HOME.sub(b"~", _MEMBER.sub(rb"\1<user>", line))[:1000] for line in lines)
+    return b"\n".join(_HOME.sub(b"~", _MEMBER.sub(rb"\1<user>", line))[:1000] for line in islice(lines, _MOST_LINES))
 
 
 def parse(text: str) -> tuple[Agent, ...] | None:

@@ -9,6 +9,7 @@ import re
 
 from rocmkit.facts import Gap, Os, System
 from rocmkit.host.base import Host, absent, lines_with, whole
+from rocmkit.probe.confinement import ALL_IDS, docker, id_map, seccomp, selinux, selinux_type
 from rocmkit.probe.gaps import field, text
 
 #: Where libc.so.6 and libstdc++.so.6 live; 64-bit folders first, /usr/lib is 32-bit on Fedora and its kin.
@@ -20,6 +21,12 @@ GPU_PARAMETERS = re.compile(
     rb"|(modprobe\.blacklist|module_blacklist|rd\.driver\.blacklist|rd\.driver\.pre|initcall_blacklist)="
     rb"|nomodeset$|(iommu|amd_iommu|intel_iommu|pci|pcie_aspm|pcie_acs_override|lockdown|module\.sig_enforce)(=|$)"
 )
+
+EFI_VARIABLES = "/sys/firmware/efi/efivars"
+SECURE_BOOT = f"{EFI_VARIABLES}/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+
+#: No kernel takes a longer command line (COMMAND_LINE_SIZE of asm/setup.h is 2048 or 4096); room for what stands for names.
+_LONGEST_COMMAND_LINE = 1 << 16
 
 #: DMI vendor or product to the hypervisor's name. "Microsoft Corporation" alone is also the maker of real laptops.
 HYPERVISORS = {
@@ -49,11 +56,17 @@ def system(host: Host) -> System:
         glibcxx=field(_glibcxx, host),
         cpu=field(_cpu_line, host, "model name"),
         container=field(_container, host),
-        user_namespace=field(_user_namespace, host),
+        user_namespace=field(lambda: id_map(host, "uid") != ALL_IDS),
         wsl=field(_wsl, host),
         vm=field(_vm, host),
         kernel_parameters=field(kernel_parameters, host),
         iommu=field(_iommu, host),
+        secure_boot=field(_secure_boot, host),
+        selinux=field(selinux, host),
+        selinux_type=field(selinux_type, host),
+        seccomp=field(seccomp, host),
+        docker_context=field(docker, host),
+        libavcodec=field(_libavcodec, host),
     )
 
 
@@ -68,7 +81,7 @@ def kernel_parameters(host: Host) -> tuple[str, ...]:
     """Those words of /proc/cmdline that bear on GPUs, in order. Raises OSError, NotAsked."""
 
     def keep(data: bytes) -> bytes:
-        return b" ".join(word for word in data.split() if GPU_PARAMETERS.match(word))
+        return host.private.hide_bytes(b" ".join(word for word in data[:_LONGEST_COMMAND_LINE].split() if GPU_PARAMETERS.match(word)))
 
     return tuple(host.read_text("/proc/cmdline", keep).split())
 
@@ -129,16 +142,20 @@ def _glibc(host: Host) -> str | None:
     return banner[1]
 
 
-def _user_namespace(host: Host) -> bool:
-    return host.read_text("/proc/self/uid_map", whole).split() != ["0", "0", "4294967295"]
-
-
 def _glibcxx(host: Host) -> str | None:
     path = _library(host, "libstdc++.so.6")
     try:
         return host.gpu_code(path).glibcxx_provided if path else None
     except ValueError:  # whatever the words, so that a replay gives the same
         raise ValueError(f"{path}: not a library that can be read") from None
+
+
+def _libavcodec(host: Host) -> tuple[str, ...]:
+    """FFmpeg's codec library in each release that is installed. Raises FileNotFoundError where there is no library folder."""
+    folders = [folder for folder in LIBRARY_FOLDERS if host.exists(folder)]
+    if not folders:
+        raise absent("/usr/lib")
+    return tuple(sorted({name for folder in folders for name in host.list(folder, re.compile(r"libavcodec\.so\.[0-9]+").fullmatch)}))
 
 
 def _cpu_line(host: Host, key: str) -> str | None:
@@ -165,14 +182,20 @@ def _container(host: Host) -> str | None:
         if field(host.exists, path) is True:
             return name
     # systemd's container interface: one word; "wsl" is reported apart.
-    word = text(host, "/run/systemd/container", lambda data: b"".join(data.split()[:1]))
+    word = text(host, "/run/systemd/container", _container_word)
     if word and word != "wsl":
-        return next((name for known, name in CONTAINERS.items() if known in word), "container")
+        return CONTAINERS.get(word, "container")
     if (found := re.search(r"/(?:(libpod|docker)[-/]|(lxc)[/.])", paths)) is not None:
         return CONTAINERS[found[1] or found[2]]
     if isinstance(own, Gap):
         cgroups(host)  # raises again: no sign, and the one file that every Linux process has was not there to look in
     return None
+
+
+def _container_word(data: bytes) -> bytes:
+    """The first word where it is one of a known kind, else that there is one: a manager may write what it likes."""
+    word = b"".join(data.split()[:1])
+    return next((known.encode() for known in ("wsl", *CONTAINERS) if known.encode() in word), b"container" if word else b"")
 
 
 def _wsl(host: Host) -> bool:
@@ -189,6 +212,27 @@ def _vm(host: Host) -> str | None:
         if name := text(host, file, keep):
             return name
     return "hypervisor" if _cpu_line(host, "flags") else None
+
+
+def _secure_boot(host: Host) -> bool | None:
+    """The firmware's variable: four bytes of attributes, then its value. None: not started by EFI firmware.
+
+    Raises FileNotFoundError where that is hidden: Docker covers /sys/firmware with an empty folder. ValueError: not a variable.
+    """
+    if not host.exists("/sys/firmware/efi"):
+        if not host.list("/sys/firmware"):
+            raise absent("/sys/firmware/efi")
+        return None
+    try:
+        found = host.read(SECURE_BOOT, whole)
+    except FileNotFoundError:
+        # Firmware that knows no Secure Boot has no such variable, but every firmware has an order to boot in.
+        if not host.list(EFI_VARIABLES, lambda name: name.startswith("BootOrder-")):
+            raise
+        return False
+    if len(found) != 5:
+        raise ValueError(f"{SECURE_BOOT}: {len(found)} bytes instead of 5")
+    return found[4] == 1
 
 
 def _iommu(host: Host) -> bool:

@@ -6,7 +6,7 @@ import re
 from functools import partial
 
 from rocmkit.facts import Gap, Tool, gap
-from rocmkit.host.base import Host, NotAsked, lines_with
+from rocmkit.host.base import Host, NotAsked
 from rocmkit.probe.gaps import field, from_run, names, side_by_side
 
 #: Any one program may take this long; all run side by side.
@@ -38,7 +38,9 @@ def tools(host: Host) -> tuple[Tool, ...]:
     asks = {name: partial(version, host, name, path) for name, path in places.items() if isinstance(path, str)}
     versions = side_by_side(asks, timeout_s=LIMIT_S + 1)
     return tuple(
-        Tool(name=name, path=None, version=path) if isinstance(path, Gap) else Tool(name=name, path=path, version=versions.get(name))
+        Tool(name=name, path=None, version=path)
+        if isinstance(path, Gap)
+        else Tool(name=name, path=path, version=versions.get(name), on_path=_on_path(host, name, path))
         for name, path in places.items()
     )
 
@@ -56,16 +58,27 @@ def find(host: Host, name: str) -> str | None:
     return next((path for folder in (*folders, *rocm) if host.exists(path := f"{folder}/{name}")), None)
 
 
+def _on_path(host: Host, name: str, path: str | None) -> bool | None:
+    found = field(host.which, name)
+    return None if path is None or isinstance(found, Gap) else found == path
+
+
 def version(host: Host, name: str, path: str) -> str | None | Gap:
     """The version that the program at `path` prints; None for one that prints none. Raises OSError, NotAsked."""
     how = VERSIONS[name]
     if how is None:
         return None
     arguments, pattern = how
-    run = host.run((path, *arguments), lines_with(r"version|^v?\d|AMDSMI", count=10), timeout_s=LIMIT_S)
+    run = host.run((path, *arguments), partial(_stated, pattern.encode()), timeout_s=LIMIT_S)
     if (failed := from_run(run, name)) is not None:
         return failed
     return parse_version(pattern, run.text) or gap("unparsable", f"{name} printed no version (exit status {run.exit})")
+
+
+def _stated(pattern: bytes, data: bytes) -> bytes:
+    """Keep of an output the place where the version stands: what else is there, such as how it was built, names folders and people."""
+    found = re.search(pattern, data, re.MULTILINE)
+    return found[0][:200] if found else b""
 
 
 def parse_version(pattern: str, output: str) -> str | None:

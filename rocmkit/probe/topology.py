@@ -7,11 +7,12 @@ The KFD's own words are better than any table, and HSA_OVERRIDE_GFX_VERSION does
 from __future__ import annotations
 
 import errno
+import re
 from collections import Counter
 
 from rocmkit import kb
-from rocmkit.facts import Gap, Gpu, Kfd, KfdNode, Partition
-from rocmkit.host.base import Host, NotAsked
+from rocmkit.facts import Gap, Gpu, Kfd, KfdNode, Partition, gap
+from rocmkit.host.base import Host, NotAsked, lines_with
 from rocmkit.probe.gaps import field, from_error, names, text
 from rocmkit.probe.pci import Device, decimal, devices
 
@@ -20,8 +21,14 @@ NODES = "/sys/class/kfd/kfd/topology/nodes"
 _SRAMECC_BIT = 1 << 26
 #: HSA_HEAPTYPE_FRAME_BUFFER_PUBLIC and _PRIVATE (hsakmttypes.h); an APU's bank of type 0 is system memory.
 _VRAM_HEAPS = {1, 2}
+#: Of a memory bank's properties only these are looked at.
+_BANK = lines_with(r"^(heap_type|size_in_bytes)\b")
 #: gfx_target_version // 100 of the chips that can be split into partitions: gfx94x and gfx95x.
 _SPLITTABLE = {904, 905}
+
+
+#: Properties that identify one specimen of a card or its neighbours (kfd_topology.c), and such as a later kernel may add.
+_SPECIMEN = re.compile(rb"\s*\w*(unique_id|hive_id|serial|uuid|guid)", re.IGNORECASE)
 
 
 def topology(host: Host) -> tuple[Kfd | Gap, tuple[Gpu, ...] | Gap]:
@@ -81,7 +88,7 @@ def _node(host: Host, number: int) -> KfdNode | None:
 
 def without_serials(data: bytes) -> bytes:
     """Drop the lines that identify one specimen of a card."""
-    return b"\n".join(line for line in data.splitlines() if not line.startswith((b"unique_id", b"hive_id")))
+    return b"\n".join(line for line in data.splitlines() if not _SPECIMEN.match(line))
 
 
 def properties(listing: str) -> dict[str, int]:
@@ -100,7 +107,7 @@ def _memory(host: Host, folder: str) -> int:
     """Bytes of the node's own memory banks. `local_mem_size` is 0 on newer kernels."""
     total = 0
     for bank in names(host, f"{folder}/mem_banks"):
-        found = field(lambda path: properties(host.read_text(path)), f"{folder}/mem_banks/{bank}/properties")
+        found = field(lambda path: properties(host.read_text(path, _BANK)), f"{folder}/mem_banks/{bank}/properties")
         if not isinstance(found, Gap) and found.get("heap_type") in _VRAM_HEAPS:
             total += found.get("size_in_bytes", 0)
     return total
@@ -178,6 +185,9 @@ def _gpu(node: KfdNode | None, device: Device | None, place: str | None, partiti
         link=device.link if device else None,
         bar0_bytes=device.bar0_bytes if device else None,
         partition=partition,
+        ras=device.ras if device else gap("absent", "the PCI bus shows no device at this GPU's place"),
+        vram_used_bytes=device.vram_used_bytes if device else None,
+        gtt_bytes=device.gtt_bytes if device else None,
     )
 
 

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from rocmkit.facts import Facts
+from rocmkit.inspect import values as inspected
 from rocmkit.report import explain, published
 from tools.gen import generated
 from tools.schema import field_words, schema
@@ -22,7 +23,12 @@ def models() -> list[Any]:
 
     return [
         *facts_models().values(),
-        *(kind for module in (published, explain) for kind in vars(module).values() if getattr(kind, "__module__", "") == module.__name__),
+        *(
+            kind
+            for module in (published, explain, inspected)
+            for kind in vars(module).values()
+            if getattr(kind, "__module__", "") == module.__name__
+        ),
     ]
 
 

@@ -48,20 +48,25 @@ def inside(access: Access) -> str:
     return str(access.group_names.get("render", access.group_names.get("video", 0)))
 
 
-def start(host: str, access: Access, gpus: tuple[Gpu, ...], groups: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """The command that starts a container of this kind with the GPU. `groups`: numbers of the host; without, the shell asks there."""
-    render = next((gpu.render_node for gpu in gpus if gpu.render_node), "/dev/dri/renderD128")
-    if host == "kubernetes":
+def render(gpus: tuple[Gpu, ...]) -> list[str]:
+    """The GPUs' render nodes; where none is known, the first that a kernel makes."""
+    return list(dict.fromkeys(gpu.render_node for gpu in gpus if gpu.render_node)) or ["/dev/dri/renderD128"]
+
+
+def start(host: str, gpus: tuple[Gpu, ...], groups: tuple[str, ...] = (), options: str = "") -> tuple[str, ...]:
+    """The command that starts a container of this kind with the GPU; LXC's are configured instead, see _lxc.
+
+    `groups`: numbers of the host; without, the shell asks there. `options`: more of them for docker and podman.
+    """
+    if host in {"kubernetes", "lxc"}:
         return ()
-    if host == "lxc":
-        gid = inside(access)
-        return (f'sudo pct set "$CTID" -dev0 /dev/kfd,gid={gid} -dev1 {render},gid={gid}',)
     if host == "systemd-nspawn":
         allow = '--property="DeviceAllow=char-kfd rw" --property="DeviceAllow=char-drm rw"'
         return (f'sudo systemd-nspawn --bind=/dev/kfd --bind=/dev/dri {allow} -D "$IMAGE"',)
     tool = "podman" if host == "podman" else "docker"
-    named = groups or (("keep-groups",) if tool == "podman" else ('"$(stat -c %g /dev/kfd)"', f'"$(stat -c %g {render})"'))
-    added = " ".join(f"--group-add {group}" for group in named)
+    asked = ('"$(stat -c %g /dev/kfd)"', f'"$(stat -c %g {render(gpus)[0]})"')
+    named = groups or (("keep-groups",) if tool == "podman" else asked)
+    added = " ".join([*(f"--group-add {group}" for group in named), *([options] if options else [])])
     return (f'{tool} run -it --device=/dev/kfd --device=/dev/dri {added} "$IMAGE"',)
 
 

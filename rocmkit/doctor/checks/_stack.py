@@ -9,7 +9,7 @@ from rocmkit import kb
 from rocmkit.doctor import advice
 from rocmkit.doctor.checks import _masks
 from rocmkit.doctor.result import Confidence, Seen
-from rocmkit.facts import Gap, Gpu, KernelLog, Python, PythonLibrary, TorchBuild
+from rocmkit.facts import Gap, Gpu, KernelLog, Python, PythonLibrary, Rocm, TorchBuild
 from rocmkit.kb.values import TorchWheel
 from rocmkit.kb.versions import series
 from rocmkit.model import Model
@@ -79,6 +79,16 @@ def targets(gpus: tuple[Gpu, ...], env: dict[str, str] | Gap) -> tuple[Target, .
         )
         for (gfx, seen_as, physical, forced_by), members in found.items()
     )
+
+
+def user_spaces(python: Python | Gap, rocm: tuple[Rocm, ...] | Gap) -> tuple[tuple[str, str], ...]:
+    """Each ROCm that programs use, and its release: that inside torch, and the one that /opt/rocm leads to."""
+    found: list[tuple[str, str]] = []
+    if not isinstance(python, Gap) and (torch := torch_of(python)) and torch.rocm:
+        found.append((f"torch {torch.version}", torch.rocm))
+    if not isinstance(rocm, Gap):
+        found += [(one.path, one.version) for one in rocm if one.default and one.kind != "wheel" and one.version]
+    return tuple(found)
 
 
 def _counted(gpus: tuple[Gpu, ...], env: dict[str, str] | Gap) -> list[tuple[Gpu, int | None]]:
@@ -170,6 +180,16 @@ def on_hip(python: Python) -> tuple[PythonLibrary, ...]:
     """Libraries linked with HIP of the packages, torch apart, that speech programs compute with."""
     computing = re.compile(r"ctranslate2|onnxruntime(-\w+)?|sherpa-onnx(-\w+)?")
     return tuple(lib for lib in python.libraries if lib.gpu_api == "hip" and computing.fullmatch(canonical(lib.package)))
+
+
+def lying(python: Python, folder: str) -> Seen | None:
+    """Evidence whose files lie in a folder that several packages bring; None where their lists of files name none in common."""
+    rows = () if isinstance(python.overlaps, Gap) else python.overlaps
+    one = next((row for row in rows if row.folder == folder), None)
+    if one is None:
+        return None
+    whose = f"this is the file of {one.owner}" if one.owner else "whose file this is cannot be told"
+    return Seen(one.example, f"one of {one.files} files that {' and '.join(one.packages)} list; {whose}")
 
 
 def ct2_elsewhere(python: Python) -> str | None:

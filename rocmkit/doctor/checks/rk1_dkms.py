@@ -14,7 +14,7 @@ from rocmkit.facts import Driver, Gap, System
     "dkms-vs-inkernel",
     title="The loaded amdgpu is not the one that was installed",
     severity="warning",
-    after=("amdgpu-blacklisted", "amdgpu-not-loaded"),
+    after=("amdgpu-blacklisted", "amdgpu-not-loaded", "dkms-build-failed"),
 )
 def flavour(driver: Driver, system: System) -> Outcome:
     """AMD's own build of the driver (amdgpu-dkms) is installed, and the kernel runs another one.

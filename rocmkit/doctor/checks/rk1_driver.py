@@ -6,12 +6,11 @@ import re
 
 from rocmkit.doctor import advice
 from rocmkit.doctor.check import check
+from rocmkit.doctor.checks import _log
 from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, Text, judge, say, skip
-from rocmkit.facts import Blacklist, Driver, Gap, Gpu, KernelLog, System
+from rocmkit.facts import Blacklist, Driver, Gap, Gpu, System
 
-_UNSIGNED = re.compile(r"unsigned module is rejected|ockdown:.*unsigned module|Key was rejected")
 _LOADED = ("lsmod | grep -w amdgpu",)
-_LOG = 'sudo dmesg | grep -iE "amdgpu|kfd" | tail -n 40'
 
 
 @check(
@@ -19,15 +18,15 @@ _LOG = 'sudo dmesg | grep -iE "amdgpu|kfd" | tail -n 40'
     "amdgpu-not-loaded",
     title="The amdgpu kernel driver does not drive the GPU",
     severity="error",
-    after=("amdgpu-blacklisted", "fw-missing", "probe-fail-bar"),
+    after=("amdgpu-blacklisted", "secure-boot-blocks-dkms", "dkms-build-failed", "fw-missing", "probe-fail-bar", "mi50-mailbox-vf"),
 )
-def not_loaded(driver: Driver, gpus: tuple[Gpu, ...], system: System | Gap, kernel_log: KernelLog | Gap) -> Outcome:
+def not_loaded(driver: Driver, gpus: tuple[Gpu, ...], system: System | Gap) -> Outcome:
     """An AMD GPU is on the PCI bus, and the amdgpu driver does not drive it, so ROCm cannot see it.
 
     ## What it looks at
 
-    Whether `/sys/module/amdgpu` exists, and which driver each AMD GPU in `/sys/bus/pci/devices` is bound to: none, amdgpu, the old
-    radeon driver, or vfio-pci, which keeps a device for a virtual machine.
+    Whether `/sys/module/amdgpu` exists, and which driver each AMD GPU in `/sys/bus/pci/devices` is bound to: none, amdgpu or the old
+    radeon driver. GPUs that vfio-pci keeps for a virtual machine are left to the check vfio-bound.
 
     ## Why it matters
 
@@ -37,18 +36,17 @@ def not_loaded(driver: Driver, gpus: tuple[Gpu, ...], system: System | Gap, kern
     ## Fix
 
     Install the package that holds the driver's module for the running kernel (on Ubuntu `linux-modules-extra`), load it with
-    `modprobe amdgpu`, and read the kernel's log if that fails. With Secure Boot, a driver built by DKMS has to be signed first.
+    `modprobe amdgpu`, and read the kernel's log if that fails.
 
     ## Safe to ignore when
 
-    The GPU is meant for a virtual machine, or another GPU of this machine does the work.
+    Another GPU of this machine does the work.
 
     ## Sources
 
     - ROCm/legacy-rocm-build#1850
     - ROCm/legacy-rocm-build#4098
     - ROCm/legacy-rocm-build#1888
-    - ROCm/legacy-rocm-build#4328
     """
     if isinstance(driver.loaded, Gap):
         return skip("it is not known whether amdgpu is loaded: {detail}", detail=driver.loaded.detail)
@@ -56,15 +54,17 @@ def not_loaded(driver: Driver, gpus: tuple[Gpu, ...], system: System | Gap, kern
         return skip("this is WSL: the driver of Windows drives the GPU, and amdgpu has no part in it")
     works = any(_driven(gpu) and not advice.integrated(gpu) for gpu in gpus)
     reserved = [gpu for gpu in gpus if gpu.pci_driver == "vfio-pci"]
-    findings = [] if works else [_reserved(gpu) for gpu in reserved]
+    findings: list[Finding] = []
     old = [gpu for gpu in gpus if gpu.pci_driver == "radeon"]
     if not any(_driven(gpu) for gpu in gpus):
         findings += [_radeon(gpu) for gpu in old]
     free = [gpu for gpu in gpus if gpu not in reserved and gpu not in old and not _driven(gpu)]
     if not driver.loaded and free:
-        findings.insert(0, _absent(driver, free, system, kernel_log))
+        findings.insert(0, _absent(driver, free, system))
     elif driver.loaded:
         findings += [_unbound(gpu, likely=works) for gpu in free if gpu.pci_driver is None]
+    if reserved and len(reserved) == len(gpus):
+        return skip("every AMD GPU is reserved for a virtual machine: see vfio-bound")
     seen = [Seen("/sys/module/amdgpu", "the module is loaded")] if driver.loaded else []
     seen += [_bound(gpu, gpu.pci_driver) for gpu in gpus if isinstance(gpu.pci_driver, str)]
     return judge(findings, *seen)
@@ -78,7 +78,7 @@ def _bound(gpu: Gpu, driver: str | None) -> Seen:
     return Seen(f"/sys/bus/pci/devices/{gpu.pci or '*'}/driver", driver or "no driver is bound")
 
 
-def _absent(driver: Driver, gpus: list[Gpu], system: System | Gap, log: KernelLog | Gap) -> Finding:
+def _absent(driver: Driver, gpus: list[Gpu], system: System | Gap) -> Finding:
     host = advice.container(system)
     kernel = "unknown" if isinstance(system, Gap) or isinstance(system.kernel, Gap) else system.kernel
     seen = [Seen("/sys/module/amdgpu", "does not exist")]
@@ -99,14 +99,6 @@ def _absent(driver: Driver, gpus: list[Gpu], system: System | Gap, log: KernelLo
         ]
     elif host is None and driver.dkms:
         cause = say('amdgpu comes from DKMS here: if `modprobe` says "Key was rejected by service", Secure Boot refuses its signature')
-    if not isinstance(log, Gap) and (unsigned := [Seen(log.source, line.text) for line in log.lines if _UNSIGNED.search(line.text)]):
-        seen += unsigned
-        cause = say("Secure Boot is on, and the kernel refuses a driver without a signature that it trusts")
-    refused = any(_UNSIGNED.search(line.what) for line in seen)
-    if refused and host is None:
-        return Finding(
-            subject="amdgpu", message=_message(gpus), confidence="sure", seen=tuple(seen), cause=cause, fix=_sign(driver, system)
-        )
     if host:
         text = say("load the driver on the host: a container cannot")
     elif packages:
@@ -115,30 +107,11 @@ def _absent(driver: Driver, gpus: list[Gpu], system: System | Gap, log: KernelLo
         text = say("load the driver, and read what the kernel says if it fails")
     return Finding(
         subject="amdgpu",
-        message=_message(gpus),
+        message=say("the amdgpu kernel driver is not loaded, though {count} AMD GPU(s) are on the PCI bus", count=len(gpus)),
         confidence="sure",
         seen=tuple(seen),
         cause=cause,
-        fix=Fix(text=text, commands=(*packages, "sudo modprobe amdgpu", _LOG), verify=_LOADED, root=True),
-    )
-
-
-def _message(gpus: list[Gpu]) -> Text:
-    return say("the amdgpu kernel driver is not loaded, though {count} AMD GPU(s) are on the PCI bus", count=len(gpus))
-
-
-def _sign(driver: Driver, system: System | Gap) -> Fix:
-    """What Secure Boot asks for. Ubuntu and Debian sign what DKMS builds, with a key that the firmware has to be told of once."""
-    key = {"ubuntu": "/var/lib/shim-signed/mok/MOK.der", "debian": "/var/lib/dkms/mok.pub"}.get((advice.distribution(system) or ("",))[0])
-    return Fix(
-        text=say(
-            "enrol the key that signs the driver: the command asks for a password, which the firmware asks for at the next start (Enroll "
-            "MOK); or remove amdgpu-dkms, since the kernel's own driver is signed; or switch Secure Boot off in the firmware setup"
-        ),
-        commands=(f"sudo mokutil --import {key}",) if key and driver.dkms else (),
-        verify=("mokutil --sb-state", *_LOADED),
-        root=True,
-        reboot=True,
+        fix=Fix(text=text, commands=(*packages, "sudo modprobe amdgpu", _log.SHOW), verify=_LOADED, root=True),
     )
 
 
@@ -150,25 +123,6 @@ def _module_package(system: System | Gap) -> tuple[str, ...]:
         rhel='"kernel-modules-$(uname -r)"',
         suse="kernel-default",
         arch="linux",
-    )
-
-
-def _reserved(gpu: Gpu) -> Finding:
-    return Finding(
-        subject=advice.place(gpu),
-        message=say(
-            "the GPU {gpu} is reserved for a virtual machine (vfio-pci), so ROCm on this system cannot use it", gpu=advice.place(gpu)
-        ),
-        confidence="sure",
-        seen=(_bound(gpu, "vfio-pci"),),
-        cause=say("a file in /etc/modprobe.d, a kernel parameter (vfio-pci.ids=) or a virtual machine manager gave it to vfio-pci"),
-        fix=Fix(
-            text=say("run ROCm inside the virtual machine; or find what reserves the GPU, take that away and restart"),
-            commands=("grep -rn vfio /etc/modprobe.d /proc/cmdline",),
-            verify=(f"lspci -k -s {gpu.pci}",) if gpu.pci else (),
-            reboot=True,
-            caution=say("a virtual machine that uses this GPU will not start without it"),
-        ),
     )
 
 
@@ -189,7 +143,7 @@ def _unbound(gpu: Gpu, *, likely: bool) -> Finding:
         confidence="likely" if likely else "sure",
         seen=(Seen("/sys/module/amdgpu", "the module is loaded"), _bound(gpu, None)),
         cause=say("starting the GPU failed, or it was taken from the driver by hand; the kernel's log says which"),
-        fix=Fix(text=say("read what the kernel says of this GPU"), commands=(_LOG,), root=True),
+        fix=Fix(text=say("read what the kernel says of this GPU"), commands=(_log.SHOW,), root=True),
     )
 
 

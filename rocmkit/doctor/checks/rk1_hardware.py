@@ -6,18 +6,14 @@ import re
 
 from rocmkit.doctor import advice
 from rocmkit.doctor.check import check
+from rocmkit.doctor.checks import _log
 from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, Text, judge, say, skip
 from rocmkit.facts import Driver, Gap, Gpu, KernelLog, System
 
-_ADDRESS = re.compile(r"\b([0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])\b")
 _FIRMWARE = re.compile(r"(?:Direct firmware load for|failed to load(?: firmware)?) \"?amdgpu/([\w.-]+\.bin)", re.IGNORECASE)
 _OPTIONAL = re.compile(r"_(?:ta|cap)\.bin$|^ip_discovery\.bin$")
 _PROBE = re.compile(r"(?:probe of|probe with driver amdgpu failed).*?error (-\d+)")
 _NO_ROOM = re.compile(r"BAR \d+.*(?:no space for|failed to assign|can't assign)")
-
-
-def _texts(log: KernelLog | Gap) -> list[str]:
-    return [] if isinstance(log, Gap) else [line.text for line in log.lines]
 
 
 def _up(gpu: Gpu) -> bool:
@@ -35,8 +31,7 @@ def _by_gpu(lines: list[str], gpus: tuple[Gpu, ...]) -> dict[str, list[str]]:
     running = {gpu.pci for gpu in gpus if _up(gpu)}
     grouped: dict[str, list[str]] = {}
     for line in lines:
-        found = _ADDRESS.search(line)
-        address = found[1] if found else ""
+        address = _log.address(line) or ""
         if address not in running and not (address == "" and all(_up(gpu) for gpu in gpus)):
             grouped.setdefault(address, []).append(line)
     return grouped
@@ -83,9 +78,9 @@ def firmware(driver: Driver, gpus: tuple[Gpu, ...], kernel_log: KernelLog | Gap,
     - geerlingguy/raspberry-pi-pcie-devices#331
     - systemd/systemd#15386
     """
-    lines = [line for line in _texts(kernel_log) if (found := _FIRMWARE.search(line)) and not _OPTIONAL.search(found[1])]
+    lines = [line for line in _log.texts(kernel_log) if (found := _FIRMWARE.search(line)) and not _OPTIONAL.search(found[1])]
     findings: list[Finding] = []
-    source = "" if isinstance(kernel_log, Gap) else kernel_log.source
+    source = _log.source(kernel_log)
     for address, group in _by_gpu(lines, gpus).items():
         files = sorted({found[1] for line in group if (found := _FIRMWARE.search(line))})
         message = say(
@@ -176,10 +171,10 @@ def no_address_space(gpus: tuple[Gpu, ...], kernel_log: KernelLog | Gap, system:
     - ROCm/legacy-rocm-build#6281
     - lamikr/rocm_sdk_builder#180
     """
-    texts = _texts(kernel_log)
+    texts = _log.texts(kernel_log)
     failed = [line for line in texts if "amdgpu" in line and (found := _PROBE.search(line)) and found[1] in {"-12", "-22"}]
     no_room = _by_gpu([line for line in texts if _NO_ROOM.search(line)], gpus)
-    source = "" if isinstance(kernel_log, Gap) else kernel_log.source
+    source = _log.source(kernel_log)
     windows = {gpu.pci: gpu for gpu in _open(gpus) if gpu.pci and gpu.bar0_bytes == 0}
     findings: list[Finding] = []
     grouped = _by_gpu(failed, gpus)

@@ -8,7 +8,7 @@ from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, Text, judge, say,
 from rocmkit.facts import Access, DeviceNode, Driver, Gap, Gpu, Kfd, System
 
 #: What leaves a system without /dev/kfd.
-_ROOTS = ("amdgpu-blacklisted", "amdgpu-not-loaded", "docker-no-devices")
+_ROOTS = ("amdgpu-blacklisted", "secure-boot-blocks-dkms", "amdgpu-not-loaded", "docker-no-devices")
 _LOG = 'sudo dmesg | grep -iE "amdgpu|kfd" | tail -n 40'
 
 
@@ -17,7 +17,7 @@ _LOG = 'sudo dmesg | grep -iE "amdgpu|kfd" | tail -n 40'
     "kfd-permission",
     title="This user may not open the GPU's device files",
     severity="error",
-    after=(*_ROOTS, "kfd-missing", "container-gid"),
+    after=(*_ROOTS, "kfd-missing", "container-gid", "selinux"),
 )
 def permission(access: Access, gpus: tuple[Gpu, ...], system: System | Gap) -> Outcome:
     """`/dev/kfd` or the GPU's render node is there, and this user is not allowed to open it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rocmkit.doctor import advice
 from rocmkit.doctor.check import check
-from rocmkit.doctor.checks import _nodes
+from rocmkit.doctor.checks import _lxc, _nodes
 from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, Text, judge, say, skip
 from rocmkit.facts import Access, DeviceNode, Gap, Gpu, KernelLog, Kfd, System
 
@@ -16,7 +16,7 @@ _LOG = 'sudo dmesg | grep -iE "amdgpu|kfd" | tail -n 40'
     "kfd-open-other-errno",
     title="The GPU's device files do not open",
     severity="error",
-    after=("amdgpu-blacklisted", "amdgpu-not-loaded", "docker-no-devices", "kfd-missing"),
+    after=("amdgpu-blacklisted", "amdgpu-not-loaded", "docker-no-devices", "kfd-missing", "mi50-mailbox-vf"),
 )
 def other_errno(access: Access, gpus: tuple[Gpu, ...], kfd: Kfd | Gap, kernel_log: KernelLog | Gap, system: System | Gap) -> Outcome:
     """`/dev/kfd` is there, its rights are fine, and opening it fails all the same.
@@ -137,10 +137,12 @@ def _failed(node: DeviceNode, allow: Fix, unsupported: list[Seen], *, no_gpu: bo
 
 def _allow(system: System | Gap, access: Access, gpus: tuple[Gpu, ...]) -> Fix:
     host = advice.container(system)
+    if host == "lxc" and not isinstance(system, Gap):
+        return _lxc.give(system, access, gpus, ("ls -ln /dev/kfd /dev/dri",))
     if host:
         return Fix(
-            text=say("start the container again with its devices, from the host (set IMAGE, or the container's name, first)"),
-            commands=_nodes.start(host, access, gpus),
+            text=say("start the container again with its devices, from the host (set IMAGE first)"),
+            commands=_nodes.start(host, gpus),
             verify=("ls -ln /dev/kfd /dev/dri",),
         )
     return Fix(

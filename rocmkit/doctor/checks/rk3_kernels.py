@@ -6,10 +6,10 @@ from rocmkit import kb
 from rocmkit.doctor import advice
 from rocmkit.doctor.check import check
 from rocmkit.doctor.checks._fixes import torch_for, torch_probe
-from rocmkit.doctor.checks._stack import Target, Torch, canonical, confidence, fits, libraries, on_hip, release, targets, torch_of
+from rocmkit.doctor.checks._kernels import of_system, of_torch
+from rocmkit.doctor.checks._stack import Target, Torch, confidence, fits, libraries, targets, torch_of
 from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, judge, say, skip
 from rocmkit.facts import Gap, Gpu, Python, Rocm
-from rocmkit.gpucode.values import KernelFiles
 
 #: Portable code, which is compiled for whatever GPU is there.
 _PORTABLE = "amdgcnspirv"
@@ -137,8 +137,8 @@ def rocblas_no_tensile(gpus: tuple[Gpu, ...], python: Python, rocm: tuple[Rocm, 
         return skip("the architecture of the GPU is not known")
     torch = torch_of(python)
     torch = torch if torch and torch.hip else None
-    own, certain = _of_torch(python, rocm, torch) if torch else ((), True)
-    system = tuple(files for files in _of_system(python, rocm) if files not in own)
+    own, certain = of_torch(python, rocm, torch, "rocblas") if torch else ((), True)
+    system = tuple(files for files in of_system(python, rocm, "rocblas") if files not in own)
     moved = not isinstance(env, Gap) and "ROCBLAS_TENSILE_LIBPATH" in env
     findings, seen = [], []
     for files in (*own, *system):
@@ -167,37 +167,6 @@ def rocblas_no_tensile(gpus: tuple[Gpu, ...], python: Python, rocm: tuple[Rocm, 
     if not own and not system and not torch:
         return skip("no package that uses rocBLAS is installed here")
     return judge(findings, *seen)
-
-
-def _of_torch(python: Python, rocm: tuple[Rocm, ...] | Gap, torch: Torch) -> tuple[tuple[KernelFiles, ...], bool]:
-    """Folders of kernels that torch uses: its own, those of ROCm's Python packages, or the system's; and whether that is certain.
-
-    No folder: none could be listed.
-    """
-    own = [item.kernels for item in python.kernels if canonical(item.package) == "torch"]
-    if own or torch.wheel:
-        return tuple(files for files in own if not isinstance(files, Gap) and files.library == "rocblas"), True
-    sdk = [item.kernels for item in python.kernels if canonical(item.package).startswith("rocm-sdk-libraries")]
-    parts = tuple(files for files in sdk if not isinstance(files, Gap) and files.library == "rocblas")
-    if parts or (wheels := _rocblas(rocm, wheel=True)):
-        return parts or wheels, True
-    # It was linked with one release of the system's ROCm; without one of that number, the folder is a guess.
-    matching = _rocblas(rocm, wheel=False, version=torch.rocm)
-    return (matching, len(matching) == 1) if matching else (_rocblas(rocm, wheel=False), False)
-
-
-def _of_system(python: Python, rocm: tuple[Rocm, ...] | Gap) -> tuple[KernelFiles, ...]:
-    """Folders of kernels of the system's ROCm, where a package other than torch takes rocBLAS from there."""
-    return _rocblas(rocm, wheel=False) if on_hip(python) else ()
-
-
-def _rocblas(rocm: tuple[Rocm, ...] | Gap, *, wheel: bool, version: str | None = None) -> tuple[KernelFiles, ...]:
-    """rocBLAS' folders in the default ROCm, or in all where none is; with `version`, in those of that release."""
-    if isinstance(rocm, Gap):
-        return ()
-    fit = [one for one in rocm if (one.kind == "wheel") == wheel]
-    fit = [one for one in fit if release(one.version) == version] if version else [one for one in fit if one.default] or fit
-    return tuple(files for one in fit for files in one.kernels if files.library == "rocblas")
 
 
 def _other_rocm(kind: Target, path: str) -> Fix:

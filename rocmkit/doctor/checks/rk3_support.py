@@ -7,12 +7,18 @@ import re
 from rocmkit import kb
 from rocmkit.doctor import advice
 from rocmkit.doctor.check import check
-from rocmkit.doctor.checks._stack import older, release, torch_of
+from rocmkit.doctor.checks._stack import older, release, torch_of, user_spaces
 from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, judge, say, skip
 from rocmkit.facts import Driver, Gap, Os, Python, Rocm, System
 
 
-@check("RK304", "rocm-wheel-vs-driver", title="ROCm far from the kernel driver's release", severity="warning")
+@check(
+    "RK304",
+    "rocm-wheel-vs-driver",
+    title="ROCm far from the kernel driver's release",
+    severity="warning",
+    after=("container-newer-than-host",),
+)
 def rocm_wheel_vs_driver(driver: Driver, python: Python | Gap, rocm: tuple[Rocm, ...] | Gap) -> Outcome:
     """A ROCm user space is outside the range of kernel drivers that AMD tested it with.
 
@@ -48,13 +54,8 @@ def rocm_wheel_vs_driver(driver: Driver, python: Python | Gap, rocm: tuple[Rocm,
     came_with = kb.driver_release(driver.version)
     if came_with is None:
         return skip("which ROCm release amdgpu-dkms {version} came with is not known", version=driver.version)
-    users: list[tuple[str, str]] = []
-    if not isinstance(python, Gap) and (torch := torch_of(python)) and torch.rocm:
-        users.append((f"torch {torch.version}", torch.rocm))
-    if not isinstance(rocm, Gap):
-        users += [(one.path, one.version) for one in rocm if one.default and one.kind != "wheel" and one.version]
     findings, seen = [], []
-    for who, version in users:
+    for who, version in user_spaces(python, rocm):
         window = kb.kmd_window(version)
         if window is None:
             continue

@@ -239,3 +239,54 @@ def _missing(runtime: str | None, python: Python, rocm: tuple[Rocm, ...] | Gap) 
     if any(lib.file.rpartition("/")[2].startswith(runtime) for lib in python.libraries):
         return ()
     return tuple(Seen(lib.file, lib.soname or "without a version") for lib in here)
+
+
+@check("RK420", "ct2-470", title="A release of CTranslate2 that fails on Windows", severity="note")
+def ct2_470(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
+    """CTranslate2 4.7.0 is installed, whose wheel for Windows cannot be imported. On Linux it works.
+
+    ## What it looks at
+
+    The version of CTranslate2.
+
+    ## Why it matters
+
+    4.7.0 was the first release with ROCm, and on Windows it looks for AMD's Python packages even where there are none: importing it
+    ends with `[WinError 3]` and a path to `_rocm_sdk_core/bin`. 4.7.1 followed within two days. A list of requirements that names
+    4.7.0 works here and nowhere else.
+
+    ## Fix
+
+    Install 4.7.1 or newer.
+
+    ## Safe to ignore when
+
+    The environment is used on Linux only.
+
+    ## Sources
+
+    - OpenNMT/CTranslate2#2009
+    - OpenNMT/CTranslate2#2006
+    """
+    version = python.packages.get("ctranslate2")
+    if version is None:
+        return skip("CTranslate2 is not installed here")
+    seen = Seen("metadata of ctranslate2", version)
+    if not within("==4.7.0", version):
+        return judge([], seen)
+    kinds = targets(gpus, {})
+    text = say("Install 4.7.1 or newer.")
+    fix = Fix(
+        text=text, commands=advice.pip(python, 'install --upgrade --no-deps "ctranslate2>=4.7.1"'), verify=(one_line(python, _COUNT),)
+    )
+    if _api(python) in ("hip", "unknown"):  # pip would put the CUDA build in its place
+        fix = _way_out(python, kinds[0].gfx) if kinds and _official(python, kinds[0].gfx) else Fix(text=text)
+    finding = Finding(
+        subject="ctranslate2",
+        message=say("CTranslate2 {version} cannot be imported on Windows; this machine is not affected", version=version),
+        confidence="sure",
+        seen=(seen,),
+        cause=say("Its wheel looks for ROCm's folders on Windows whether there is ROCm or not."),
+        fix=fix,
+    )
+    return judge([finding])

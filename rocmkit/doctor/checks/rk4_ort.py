@@ -6,7 +6,7 @@ from rocmkit import kb
 from rocmkit.doctor import advice
 from rocmkit.doctor.check import check
 from rocmkit.doctor.checks._fixes import one_line
-from rocmkit.doctor.checks._stack import Target, canonical, confidence, fits, on_hip, targets, torch_of
+from rocmkit.doctor.checks._stack import Target, canonical, confidence, fits, lying, on_hip, targets, torch_of
 from rocmkit.doctor.result import Confidence, Finding, Fix, Outcome, Seen, Text, judge, say, skip
 from rocmkit.facts import Gap, Gpu, Python, PythonLibrary, Rocm
 from rocmkit.kb.versions import within
@@ -30,10 +30,11 @@ def ort_wrong_package(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str]
 
     ## What it looks at
 
-    Which of the distributions that install the package `onnxruntime` are here, the execution providers beside it, the GPU code inside
-    them against each GPU's target id, and the ROCm libraries that they ask for. Where a provider could not be read, the list of
-    published wheels is asked, and the finding is only likely. The plain package is a fault only where a package is here that would use
-    the GPU through it, or nothing else in the environment uses the GPU.
+    Which of the distributions that install the package `onnxruntime` are here (of several: whose files lie there now, by their lists
+    of files), the execution providers beside it, the GPU code inside them against each GPU's target id, and the ROCm libraries that
+    they ask for. Where a provider could not be read, the list of published wheels is asked, and the finding is only likely. The plain
+    package is a fault only where a package is here that would use the GPU through it, or nothing else in the environment uses the
+    GPU.
 
     ## Why it matters
 
@@ -68,6 +69,7 @@ def ort_wrong_package(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str]
         names = ", ".join(f"{name} {python.packages[name]}" for name in here)
         message = say("{count} builds of ONNX Runtime are installed over one another: {names}", count=len(here), names=names)
         cause = say("Each installs the folder onnxruntime; which files are left depends on the order.")
+        seen += [there] if (there := lying(python, "onnxruntime")) else []
         return judge([_finding(python, here, kinds, message, "sure", tuple(seen), cause)])
     name, version = here[0], python.packages[here[0]]
     gpu = [lib for lib in libs if lib.gpu_api == "hip"]

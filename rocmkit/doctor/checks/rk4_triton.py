@@ -5,7 +5,7 @@ from __future__ import annotations
 from rocmkit.doctor import advice
 from rocmkit.doctor.check import check
 from rocmkit.doctor.checks._fixes import one_line
-from rocmkit.doctor.checks._stack import torch_of
+from rocmkit.doctor.checks._stack import lying, torch_of
 from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, judge, say, skip
 from rocmkit.facts import Python
 
@@ -18,7 +18,8 @@ def triton_overwritten(python: Python) -> Outcome:
 
     ## What it looks at
 
-    Whether the package `triton` is installed beside `pytorch-triton-rocm` or `triton-rocm`, which the wheels of pytorch.org require.
+    Whether the package `triton` is installed beside `pytorch-triton-rocm` or `triton-rocm`, which the wheels of pytorch.org require; and
+    whose files lie there now, by the lists of files of both.
 
     ## Why it matters
 
@@ -60,7 +61,7 @@ def triton_overwritten(python: Python) -> Outcome:
             "triton {plain} and {own} {version} are installed over one another", plain=plain, own=own, version=python.packages[own]
         ),
         confidence="likely",
-        seen=(seen, Seen("metadata of triton", plain)),
+        seen=(seen, Seen("metadata of triton", plain), *([there] if (there := lying(python, "triton")) else [])),
         cause=say("openai-whisper, or another package that requires triton by that name, brought the second one in."),
         fix=Fix(
             text=say("Uninstall both, then install {own} alone, as torch requires it.", own=own),

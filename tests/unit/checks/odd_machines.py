@@ -169,7 +169,7 @@ SOUND: dict[str, Facts] = {
     "an old card for the screen, not in KFD": with_gpus(
         card("gfx906", 1), changed(card("gfx803", 2), kfd_node=None, gfx=None, target_id=None)
     ),
-    "an APU alone": with_gpus(card("gfx1103", **INTEGRATED), python=NEW_TORCH),
+    "an APU alone": with_gpus(card("gfx1103", **INTEGRATED), python=NEW_TORCH, system=changed(SYSTEM, kernel="6.11.0-26-generic")),
     "an APU beside the card, hidden": with_gpus(
         card("gfx1036", 2, **INTEGRATED), card("gfx906", 1), env={"HIP_VISIBLE_DEVICES": "0"}, env_files=()
     ),

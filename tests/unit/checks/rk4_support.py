@@ -37,6 +37,18 @@ def finding(code: str, facts: Facts) -> Finding:
     return one
 
 
+def outcome(code: str, facts: Facts) -> str:
+    """How one check ends."""
+    return run(code, facts).outcome
+
+
+def commands(code: str, facts: Facts) -> tuple[str, ...]:
+    """The commands of the only finding of one check."""
+    fix = finding(code, facts).fix
+    assert fix is not None
+    return fix.commands
+
+
 def codes(facts: Facts) -> dict[str, str]:
     """Code to outcome, of all checks of these families together."""
     return {result.code: result.outcome for result in examine(facts, CHECKS.values())}

@@ -35,17 +35,10 @@ selinux seccomp-ptrace container-newer-than-host shm-small memlock vram-low wsl 
 """,
 )
 #: Checks of things that are no failure mode of the knowledge.
-OF_OUR_OWN = {"kernel-rocm-support", "no-gpu-framework", "sherpa-cpu-only", "triton-overwritten", "ort-cpu-only"}
-#: Failure modes that no check looks for yet, or that another check tells as its cause.
-NOT_CHECKED = re.findall(
-    r"\S+",
-    """
-secure-boot-blocks-dkms dkms-build-failed driver-regression mi50-mailbox-vf iommu-hang gpu-hang-reset ras-ecc mem-access-fault
-amdsmi-odr expandable-segments hipblaslt-unsupported sdpa-no-flash miopen-kdb miopen-cache-perm miopen-db-corrupt ct2-470
-torchcodec weights-only hf-gated ffmpeg-missing docker-desktop selinux seccomp-ptrace container-newer-than-host shm-small memlock
-vram-low wsl xnack-mismatch vfio-bound rocm-not-on-path
-""",
-)
+OF_OUR_OWN = {
+    *("kernel-rocm-support", "no-gpu-framework", "sherpa-cpu-only", "triton-overwritten", "ort-cpu-only"),
+    *("two-hip-runtimes", "two-openmp-runtimes", "distributions-overwritten", "wheel-tag-glibc", "broken-packages"),
+}
 
 CHECKS = {check.code: check for check in all_checks()}
 each_check = pytest.mark.parametrize("check", all_checks(), ids=lambda check: check.code)
@@ -92,9 +85,7 @@ def test_codes_and_ids_are_unique() -> None:
 
 def test_ids_are_those_of_the_failure_modes() -> None:
     assert len(FAILURE_MODES) == len(set(FAILURE_MODES)) == 66
-    ids = {check.id for check in all_checks()}
-    assert ids - set(FAILURE_MODES) == OF_OUR_OWN
-    assert set(FAILURE_MODES) - ids == set(NOT_CHECKED)
+    assert {check.id for check in all_checks()} == set(FAILURE_MODES) | OF_OUR_OWN
 
 
 def test_causes_exist_and_run_in_no_circle() -> None:
@@ -134,6 +125,8 @@ def test_no_field_may_be_missed_with_a_crash(check: Check) -> None:
 
 @each_check
 def test_without_a_gpu_nothing_is_said(check: Check) -> None:
+    if not check.gpu:  # it speaks of a machine that shows no AMD GPU
+        return
     for facts in CASES[check.code]:
         assert alone(check, changed(facts, gpus=())).outcome == "skipped"
         assert alone(check, changed(facts, gpus=gap("denied", "sysfs"))).outcome in {"skipped"}

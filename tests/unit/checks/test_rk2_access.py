@@ -221,7 +221,7 @@ def test_kfd_opens_and_has_gpus() -> None:
             ' --group-add "$(stat -c %g /dev/dri/renderD128)" "$IMAGE"',
         ),
         ("podman", 'podman run -it --device=/dev/kfd --device=/dev/dri --group-add keep-groups "$IMAGE"'),
-        ("lxc", 'sudo pct set "$CTID" -dev0 /dev/kfd,gid=109 -dev1 /dev/dri/renderD128,gid=109'),
+        ("lxc", 'incus config device add "$CT" kfd unix-char source=/dev/kfd path=/dev/kfd gid=109'),
         (None, "cat /proc/self/cgroup"),
     ],
 )

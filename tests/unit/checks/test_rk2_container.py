@@ -28,7 +28,6 @@ def inside(container: str, *nodes: DeviceNode, user_namespace: bool = False, **a
         ("docker", (f'docker run -it --device=/dev/kfd --device=/dev/dri {STAT} "$IMAGE"',)),
         ("container", (f'docker run -it --device=/dev/kfd --device=/dev/dri {STAT} "$IMAGE"',)),
         ("podman", ('podman run -it --device=/dev/kfd --device=/dev/dri --group-add keep-groups "$IMAGE"',)),
-        ("lxc", ('sudo pct set "$CTID" -dev0 /dev/kfd,gid=0 -dev1 /dev/dri/renderD128,gid=0',)),
         (
             "systemd-nspawn",
             (
@@ -50,11 +49,6 @@ def test_no_devices(container: str, commands: tuple[str, ...]) -> None:
 
 def test_kubernetes_is_told_of_resources() -> None:
     assert "amd.com/gpu" in str(fix(found("RK204", inside("kubernetes"))).text)
-
-
-def test_lxc_gets_the_container_s_own_group() -> None:
-    one = found("RK204", inside("lxc", group_names={"render": 104, "video": 44}))
-    assert fix(one).commands == ('sudo pct set "$CTID" -dev0 /dev/kfd,gid=104 -dev1 /dev/dri/renderD128,gid=104',)
 
 
 def test_one_of_two_devices() -> None:
@@ -122,8 +116,6 @@ def test_nobody_s_group() -> None:
         'podman run -it --device=/dev/kfd --device=/dev/dri --group-add keep-groups "$IMAGE"',
     )
     assert fix(podman).root and fix(podman).relogin
-    lxc = found("RK205", inside("lxc", *refused(65534), group_names={"render": 104}))
-    assert fix(lxc).commands == ('sudo pct set "$CTID" -dev0 /dev/kfd,gid=104 -dev1 /dev/dri/renderD128,gid=104',)
     docker = found("RK205", inside("docker", *refused(65534), user_namespace=True))
     assert fix(docker).commands == ('sudo setfacl -m "u:$USER:rw" /dev/kfd /dev/dri/renderD128',)
 

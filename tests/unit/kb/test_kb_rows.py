@@ -13,7 +13,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from rocmkit import kb
-from rocmkit.kb import _load, releases
+from rocmkit.kb import _load, packages, releases
 from rocmkit.kb.values import Row
 from rocmkit.model import load_yaml
 
@@ -44,6 +44,7 @@ def everything() -> tuple[object, ...]:
         releases._numba_file(),
         releases._rocm_file(),
         releases._ort_file(),
+        packages._file(),
         kb.ctranslate2_wheels(),
         kb.all_torch_reports(),
     )

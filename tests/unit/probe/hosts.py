@@ -45,8 +45,8 @@ class Refusing(SysrootHost):
 class Stuck(ReplayHost):
     """A machine where reading one path never returns until `release` is set."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__(whole({"/proc/meminfo": ""}).recording)
+    def __init__(self, path: str, files: Mapping[str, str] | None = None) -> None:
+        super().__init__(whole(files or {"/proc/meminfo": ""}).recording)
         self.path = path
         self.release = threading.Event()
 
@@ -112,6 +112,12 @@ class Nonsense(Host):
 
     def space(self, path: str) -> Space:
         raise FileNotFoundError(errno.ENOENT, "no", path)
+
+    def can_write(self, path: str) -> bool:
+        return False
+
+    def database(self, path: str) -> str:
+        return self.data.decode("utf-8", "replace")
 
     def limits(self) -> Limits:
         return Limits(memlock_bytes=None)

@@ -47,10 +47,16 @@ LINES = {
     "ras": (
         "amdgpu 0000:03:00.0: amdgpu: uncorrectable hardware error(ERREVENT_ATHUB_INTERRUPT) detected!",
         "amdgpu 0000:03:00.0: amdgpu: 2 uncorrectable hardware errors detected in umc block",
+        "amdgpu 0000:03:00.0: amdgpu: {3} socket: 0, die: 1, 2 new correctable hardware errors detected in umc block",
         "[Hardware Error]: Accelerator Check Architecture events logged",
     ),
     "page-fault": (
         "amdgpu 0000:03:00.0: amdgpu: [gfxhub0] no-retry page fault (src_id:0 ring:24 vmid:8 pasid:32770, for process python pid 1)",
+        "amdgpu 0000:65:00.0: amdgpu: [gfxhub] page fault (src_id:0 ring:88 vmid:8 pasid:32787)",
+        "amdgpu 0000:65:00.0: amdgpu:  Process darktable pid 70131 thread worker 0 pid 70175",
+        "amdgpu 0000:65:00.0: amdgpu:  in process python3 pid 70131 thread python3 pid 70175",
+        "amdgpu 0000:c6:00.0: amdgpu:  for process pt_main_thread pid 12924 thread pt_main_thread pid 12924)",
+        "amdgpu 0000:01:00.0: VM fault (0x14, vmid 8, pasid 32783) at page 5276672, write from 'TC6' (0x54433600) (136)",
     ),
     "segfault": (
         "python3[4242]: segfault at 20 ip 00007f1 sp 00007ff error 4 in libhsa-runtime64.so.1.13.60304[7f1+2f000]",
@@ -60,8 +66,18 @@ LINES = {
     "module-signature": (
         "amdgpu: module verification failed: signature and/or required key missing - tainting kernel",
         "Loading of unsigned module is rejected",
+        "[    4.2] Loading of module with unavailable key is rejected",
+        "Loading of module with unsupported crypto is rejected",
+    ),
+    "selinux": (
+        'audit: type=1400 audit(1694192866.178:142): avc:  denied  { read write } for  pid=2741395 comm="clinfo" name="renderD128"'
+        " scontext=system_u:system_r:container_t:s0:c17,c28 tcontext=system_u:object_r:dri_device_t:s0 tclass=chr_file permissive=0",
     ),
     "oom": ("Out of memory: Killed process 4242 (python3) total-vm:1kB, anon-rss:1kB",),
+    "iommu": (
+        "[    0.412345] iommu: Default domain type: Translated",
+        "iommu: Default domain type: Passthrough (set via kernel command line)",
+    ),
 }
 
 INNOCENT = (
@@ -73,6 +89,9 @@ INNOCENT = (
     "nvidia: module verification failed: signature and/or required key missing - tainting kernel",
     "firefox[77]: segfault at 0 ip 1 sp 2 error 4 in libxul.so[1+2]",
     "usb 1-1: reset high-speed USB device number 2",
+    "[    1.1] amdgpu 0000:03:00.0: Adding to iommu group 25",
+    "amdgpu 0000:03:00.0: amdgpu: Process information: process Xorg pid 1 thread Xorg:cs0 pid 2",
+    "Loading compiled-in module X.509 certificates",
     "wlan0: SerialNumber: 00112233",
 )
 

@@ -90,6 +90,7 @@ def test_two_versions_in_one_folder_are_duplicates_the_same_twice_is_not() -> No
     found = replay(["numpy-2.10.0.dist-info", "numpy-2.2.6.dist-info", "Six-1.0.dist-info", "six-1.0-py3.10.egg-info"])
     assert found.packages == {"numpy": "2.10.0", "six": "1.0"}
     assert found.duplicates == {"numpy": ("2.2.6", "2.10.0")}
+    assert found.metadata["numpy"] == f"{SITE}/numpy-2.10.0.dist-info"
 
 
 def test_the_first_folder_wins(tmp_path: Path) -> None:
@@ -97,6 +98,7 @@ def test_the_first_folder_wins(tmp_path: Path) -> None:
         (tmp_path / folder / f"thing-{version}.dist-info").mkdir(parents=True)
     found = distributions(SysrootHost(tmp_path), ["/missing", "/a", "/b"], own="/env", wanted=WANTED)
     assert (found.packages, found.duplicates, found.paths) == ({"thing": "1.0"}, {}, ("/a", "/b"))
+    assert found.metadata == {"thing": "/a/thing-1.0.dist-info"}
 
 
 def test_a_link_to_the_same_folder_is_looked_at_once(tmp_path: Path) -> None:

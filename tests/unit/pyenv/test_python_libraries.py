@@ -11,8 +11,8 @@ from rocmkit.host.recording import Recording
 from rocmkit.host.replay import ReplayHost
 from rocmkit.host.sysroot import SysrootHost
 from rocmkit.probe import python_libraries
-from rocmkit.probe.python_libraries import VERSION_LINES, parse_version
-from tests.support.facts import code, kernels
+from rocmkit.probe.python_libraries import TAG_LINES, VERSION_LINES, parse_version
+from tests.support.facts import code, kernels, library
 
 SITE = "/env/site-packages"
 
@@ -107,6 +107,24 @@ def test_a_file_that_is_no_library_is_a_gap_in_its_row(tmp_path: Path) -> None:
         "/torch/lib/libtorch_cpu.so": "absent",
         "/torch/lib/libtorch_hip.so": "unparsable",
     }
+
+
+def test_the_tags_of_packages_with_libraries() -> None:
+    metadata = {name: f"/s/{name}-1.dist-info" for name in ("torch", "onnxruntime", "numpy", "numba")}
+    wheel = "Wheel-Version: 1.0\r\nTag: cp310-cp310-manylinux_2_28_x86_64\r\nTag: cp310-cp310-manylinux_2_27_x86_64\r\n"
+    files = {"/s/torch-1.dist-info/WHEEL": wheel, "/s/numpy-1.dist-info/WHEEL": "", "/s/numba-1.dist-info/WHEEL": wheel}
+    libs = tuple(library(name, f"/s/{name}/x.so") for name in ("torch", "onnxruntime", "numpy", "sherpa-onnx"))
+    for whole in (True, False):
+        host = ReplayHost(Recording(rocmkit_recording=1, about="", whole=whole, files=files))
+        assert python_libraries.tags(host, libs, metadata) == {
+            "numpy": (),
+            "torch": ("cp310-cp310-manylinux_2_28_x86_64", "cp310-cp310-manylinux_2_27_x86_64"),
+        }
+
+
+@given(st.binary() | st.text().map(lambda text: f"Tag: {text}".encode()))
+def test_what_is_kept_of_a_wheel_file_stays_the_same_when_it_is_kept_again(data: bytes) -> None:
+    assert TAG_LINES(TAG_LINES(data)) == TAG_LINES(data)
 
 
 def test_kernel_files_of_packages() -> None:
