@@ -31,6 +31,7 @@ class Ran:
     exit: int | None
     output: str
     left_behind: int
+    peak_bytes: int  # resident memory of the largest process among the command and what it waited for
 
     @property
     def survived(self) -> bool:
@@ -98,6 +99,7 @@ def run(argv: list[str], env: dict[str, str], cwd: Path, limit_s: float) -> Ran:
         exit=process.returncode if ended else None,
         output=output,
         left_behind=left,
+        peak_bytes=usage.ru_maxrss * 1024,
     )
 
 

@@ -70,13 +70,13 @@ def render(machine: dict[str, Any], groups: dict[str, str], rows: list[Row]) -> 
     return "\n\n".join(parts) + "\n"
 
 
-def put(readme: Path, text: str) -> None:
+def put(readme: Path, text: str, first: str = BEGIN, last: str = END) -> None:
     """Replace what stands between the markers."""
-    before, begin, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = readme.read_text(encoding="utf-8").partition(first)
+    _, end, after = rest.partition(last)
     if not begin or not end:
-        raise SystemExit(f"{readme.name} lacks the markers {BEGIN} and {END}")
-    readme.write_text(f"{before}{BEGIN}\n{text}{END}{after}", encoding="utf-8")
+        raise SystemExit(f"{readme.name} lacks the markers {first} and {last}")
+    readme.write_text(f"{before}{first}\n{text}{last}{after}", encoding="utf-8")
 
 
 def _machine(machine: dict[str, Any]) -> str:

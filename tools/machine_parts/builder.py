@@ -32,6 +32,8 @@ class Builder:
         self.gpu_code: dict[str, Any] = {}
         self.kernel_files: dict[str, Any] = {}
         self.space: dict[str, Any] = {}
+        self.writable: dict[str, Any] = {}
+        self.databases: dict[str, Any] = {}
         self.identity = Identity(uid=1000, groups=(1000,), promised=(), group_names={})
         self.limits = Limits(memlock_bytes=None)
         self.machine = "x86_64"
@@ -88,6 +90,11 @@ class Builder:
         """The kernel files of one library in one folder."""
         self.kernel_files[f"{found.library} {found.path}"] = to_builtins(found)
 
+    def database(self, path: str, words: str = "ok") -> None:
+        """A SQLite file and what SQLite says of it."""
+        self.empty(path)
+        self.databases[path] = words
+
     def room(self, path: str, free_gib: float, total_gib: float) -> None:
         """Free and total room of the file system below `path`."""
         self.space[path] = to_builtins(Space(free_bytes=int(free_gib * (1 << 30)), total_bytes=int(total_gib * (1 << 30))))
@@ -116,5 +123,7 @@ class Builder:
             gpu_code=dict(sorted(self.gpu_code.items())),
             kernel_files=dict(sorted(self.kernel_files.items())),
             space=dict(sorted(self.space.items())),
+            writable=dict(sorted(self.writable.items())),
+            databases=dict(sorted(self.databases.items())),
             limits=self.limits,
         )

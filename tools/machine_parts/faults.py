@@ -35,6 +35,7 @@ def _container(b: Builder, gid: int) -> None:
     b.file("/proc/self/cgroup", "0::/")
     _drop(b, "/usr/lib/modules", "/usr/lib/firmware")
     b.file("/sys/fs/cgroup/memory.max", "max")
+    b.file("/proc/self/status", "State:\tR (running)\nSeccomp:\t2")
     b.identity = Identity(uid=0, groups=(0,), promised=(0,), group_names={"video": 44, "render": gid})
     b.room("/dev/shm", 0.0625, 0.0625)
     for argv in (klog.DMESG, klog.JOURNAL):
@@ -188,6 +189,53 @@ def trap() -> Builder:
     return put_together(Plan(about, (MI50,), rocm=None, torch=TORCH_2_11))
 
 
+def lxc() -> Builder:
+    """An unprivileged container of Proxmox."""
+    about = "An unprivileged LXC container of Proxmox that was given an Instinct MI50's devices without a group of its own."
+    os = system.NOBLE.on("6.8.12-4-pve")
+    b = put_together(Plan(about, (MI50,), os=os, kfd_opens="EACCES"))
+    _container(b, os.render_gid)
+    _drop(b, "/.dockerenv")
+    b.file("/run/systemd/container", "lxc")
+    for ids in ("uid_map", "gid_map"):
+        b.file(f"/proc/self/{ids}", f"{0:10d} {100000:10d} {65536:10d}")
+    for path, numbers in (("/dev/kfd", (gpu.KFD_MAJOR, 0)), ("/dev/dri/renderD128", (226, 128))):
+        b.device(path, numbers, 65534, opened="EACCES")
+    _fails(b, f"ROCk module is loaded\n{DENIED}\n")
+    return b
+
+
+def hung() -> Builder:
+    """A card that hung and did not come back."""
+    about = "An Instinct MI50 on which a kernel hung; the driver's reset failed, and only a reboot brings the card back."
+    b = put_together(Plan(about, (MI50,)))
+    bdf = MI50.bdf
+    fault = "no-retry page fault (src_id:0 ring:24 vmid:8 pasid:32770, for process python pid 4711 thread python)"
+    lines = [
+        f"amdgpu {bdf}: amdgpu: [gfxhub0] {fault}",
+        "[drm:amdgpu_job_timedout [amdgpu]] *ERROR* ring sdma0 timeout, signaled seq=812, emitted seq=814",
+        f"amdgpu {bdf}: amdgpu: GPU reset begin!",
+        f"amdgpu {bdf}: amdgpu: GPU reset(1) failed",
+        f"amdgpu {bdf}: amdgpu: GPU reset end with ret = -110",
+    ]
+    klog.write(b, [*klog.healthy(system.NOBLE, (MI50,)), *lines])
+    _fails(b, "ROCk module is loaded\nhsa api call failure at: rocminfo.cc:1306\nCall returned HSA_STATUS_ERROR_OUT_OF_RESOURCES\n")
+    return b
+
+
+def rejected() -> Builder:
+    """Secure Boot against a driver that nobody signed."""
+    about = "An Instinct MI50 with AMD's own build of amdgpu, which Secure Boot rejects because its key was never enrolled."
+    b = put_together(Plan(about, (replace(MI50, driver=None),), driver=False))
+    os = system.NOBLE
+    b.files["/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"] = {"base64": "BgAAAAE="}
+    system.dkms_module(b, os, "6.10.5", "6.10.5-2109964.24.04")
+    _drop(b, "/dev/dri", "/sys/module/amdgpu")
+    klog.write(b, [*klog.head(os), *klog.found(MI50), "Loading of module with unavailable key is rejected"])
+    _fails(b, "ROCk module is NOT loaded, possibly no GPU devices\n")
+    return b
+
+
 def faulty() -> dict[str, Builder]:
     """Name to machine."""
     return {
@@ -204,5 +252,8 @@ def faulty() -> dict[str, Builder]:
         "vfio-bound": vfio(),
         "no-gpu": no_gpu(),
         "wsl": wsl(),
+        "lxc-unprivileged": lxc(),
+        "mi50-reset-failed": hung(),
+        "secure-boot": rejected(),
         "the-user": the_user(),
     }

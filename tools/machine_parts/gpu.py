@@ -141,6 +141,7 @@ def properties(slot: Slot, release: tuple[int, int]) -> dict[str, int]:
 def cpu_node(b: Builder, slots: tuple[Slot, ...], *, threads: int, memory_bytes: int) -> None:
     """Node 0, and the folder of nodes."""
     b.link("/sys/class/kfd/kfd", "../../devices/virtual/kfd/kfd")
+    b.file(f"{KFD.removesuffix('/topology')}/dev", f"{KFD_MAJOR}:0")
     b.file(f"{KFD}/generation_id", 2)
     b.table(f"{KFD}/system_properties", {"platform_oem": 0, "platform_id": 0, "platform_rev": 0})
     if any(slot.cpu_cores for slot in slots):
@@ -237,6 +238,10 @@ def drm_device(b: Builder, slot: Slot, gid: int, *, opened: str = "ok", nodes: b
             b.file(f"{here}/mem_info_{name}_total", size)
             b.file(f"{here}/mem_info_{name}_used", 12 * MIB)
         b.file(f"{here}/gpu_busy_percent", 0)
+        if "sramecc+" in slot.card.target_id:  # cards with ECC count what it finds
+            for block in ("umc", "sdma", "gfx", "mmhub", "pcie_bif", "hdp", "xgmi_wafl"):
+                b.file(f"{here}/ras/{block}_err_count", "ue: 0\nce: 0")
+            b.files[f"{here}/ras/gpu_vram_bad_pages"] = ""
     if slot.partition == 0:
         b.file(f"{here}/current_compute_partition", "CPX")
     if slot.card.partitions > 1 and not slot.partition:

@@ -77,7 +77,9 @@ def linux(b: Builder, os: Release, cpu: Cpu, *, parameters: str = "quiet splash"
     b.file("/proc/sys/kernel/osrelease", os.kernel)
     b.file("/proc/version", f"Linux version {os.kernel} (builder@host) (gcc) #1 SMP PREEMPT_DYNAMIC")
     b.file("/proc/cmdline", f"BOOT_IMAGE=/boot/vmlinuz-{os.kernel} root=/dev/mapper/root ro {parameters}".rstrip())
-    b.file("/proc/self/uid_map", f"{0:10d} {0:10d} {4294967295:10d}")
+    for ids in ("uid_map", "gid_map"):
+        b.file(f"/proc/self/{ids}", f"{0:10d} {0:10d} {4294967295:10d}")
+    b.file("/proc/self/status", "State:\tR (running)\nSeccomp:\t0")
     b.file("/proc/self/cgroup", "0::/user.slice/user-1000.slice/session-2.scope")
     b.file("/proc/1/cgroup", "0::/init.scope")
     processor = ("processor\t: 0", f"vendor_id\t: {vendor}", f"model name\t: {cpu.name}", "flags\t\t: fpu sse sse2 avx avx2 constant_tsc")
@@ -132,9 +134,11 @@ def home(b: Builder, cpu: Cpu) -> None:
     for path in ("/", "/tmp", "/var/tmp", "~", "~/.cache", "~/.cache/rocmkit", "."):
         b.room(path, 412.5, 915.3)
     b.folder("~")
+    for path in ("~", "~/.cache", "~/.config"):
+        b.writable[path] = True
     b.room("/dev/shm", cpu.memory_gib / 2, cpu.memory_gib / 2)
     b.limits = Limits(memlock_bytes=cpu.memory_kib * 1024 // 8)
-    b.environ = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "en_US.UTF-8"}
+    b.environ = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "en_US.UTF-8", "HOME": "~"}
 
 
 def user(b: Builder, os: Release, *, groups: tuple[str, ...] = ("render", "video"), promised: tuple[str, ...] | None = None) -> None:
