@@ -11,6 +11,7 @@ bundles come from their own size fields, or from the compressed stream; payload 
 from __future__ import annotations
 
 import struct
+import threading
 from typing import NamedTuple
 
 from rocmkit.gpucode import offloading, targets
@@ -26,6 +27,9 @@ MAX_ENTRIES = 4096  # of one bundle
 MAX_ID = 256
 _HEAD = 8192  # holds the header of a bundle for about a hundred targets
 _LONGEST_HEAD = len(MAGIC) + 8 + MAX_ENTRIES * (24 + MAX_ID)
+
+#: A zstd frame may ask for a window of 128 MiB. Whoever reads files side by side pays for one of them, not for each thread.
+_UNPACKING = threading.RLock()
 
 # version: fields after magic and version. Sizes count the whole compressed bundle with its header, and what it unpacks to.
 _COMPRESSED = {1: "<HIQ", 2: "<HIIQ", 3: "<HQQQ"}
@@ -128,7 +132,8 @@ def _compressed(source: Source, start: int, head: bytes, end: int, found: Found)
         if not start + begin <= known_end <= end:
             raise StopError("a compressed bundle is cut off")
     try:
-        behind = _unpack(Unpacked(source, start + begin, known_end or end, method, unpacked), known_end, found)
+        with _UNPACKING:
+            behind = _unpack(Unpacked(source, start + begin, known_end or end, method, unpacked), known_end, found)
     except (UnpackError, ImportError) as problem:
         why = "bundles are compressed with zstd" if isinstance(problem, ImportError) else str(problem)
         if known_end is None:
