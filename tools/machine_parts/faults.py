@@ -196,6 +196,7 @@ def lxc() -> Builder:
     b = put_together(Plan(about, (MI50,), os=os, kfd_opens="EACCES"))
     _container(b, os.render_gid)
     _drop(b, "/.dockerenv")
+    b.room("/dev/shm", system.RYZEN.memory_gib / 2, system.RYZEN.memory_gib / 2)
     b.file("/run/systemd/container", "lxc")
     for ids in ("uid_map", "gid_map"):
         b.file(f"/proc/self/{ids}", f"{0:10d} {100000:10d} {65536:10d}")

@@ -27,12 +27,16 @@ def give(system: System, access: Access, gpus: tuple[Gpu, ...], verify: tuple[st
     elif version and (int(version[1]), int(version[2])) < (6, 5):
         commands = _classic(access, gpus, _PROXMOX, ": ")
         text = say(
-            "on the host, set CTID, put these lines into the container's configuration, instead of other lxc.idmap lines, and restart it"
+            "on the host, set CTID to the container's number (pct list shows it), put these lines into its configuration, instead of "
+            "other lxc.idmap lines, and restart it"
         )
         caution = _beware(access)
     else:
         commands = _proxmox(access, gpus)
-        text = say("on the host, set CTID first: gid is the number of the group inside the container")
+        text = say(
+            "on the host, set CTID to the container's number (pct list shows it) and run these lines; gid is the number of the group "
+            "inside the container"
+        )
         caution = _rootly(access) or say("this overwrites dev0 and those after it: take free numbers if the container has such devices")
     return Fix(text=text, commands=commands, verify=verify, root=True, caution=caution)
 

@@ -34,7 +34,9 @@ def secure_boot(driver: Driver, gpus: tuple[Gpu, ...], system: System, kernel_lo
     ## Fix
 
     Enrol the key (`mokutil --import`, then "Enroll MOK" at the next start); or remove amdgpu-dkms, since the kernel's own driver is
-    signed; or switch Secure Boot off in the firmware setup.
+    signed; or switch Secure Boot off in the firmware setup. DKMS keeps its key in `/var/lib/dkms/mok.pub`, on Ubuntu in
+    `/var/lib/shim-signed/mok/MOK.der`. Where Secure Boot is off and the kernel asks all the same, an enrolled key may not count, since the
+    kernel takes over such keys under Secure Boot only.
 
     ## Safe to ignore when
 
@@ -44,6 +46,8 @@ def secure_boot(driver: Driver, gpus: tuple[Gpu, ...], system: System, kernel_lo
 
     - ROCm/legacy-rocm-build#4328
     - skyne98/wiki-gfx906 src/installing_ROCm_7.0
+    - dell/dkms dkms.in, prepare_mok
+    - https://drivers.suse.com/doc/Usage/Secure_Boot_Certificate.html
     - torvalds/linux kernel/module/signing.c
     """
     if host := advice.container(system):
@@ -68,10 +72,10 @@ def secure_boot(driver: Driver, gpus: tuple[Gpu, ...], system: System, kernel_lo
     finding = Finding(
         subject="amdgpu",
         message=say("amdgpu is not loaded: it was built by DKMS, and the kernel loads only drivers signed with a key that it trusts"),
-        confidence="sure",
+        confidence="sure",  # that the driver is not there; the cause says how far it is known
         seen=(*seen, *told, *_log.seen(kernel_log, refused)),
         cause=_asker(system, told=bool(refused)),
-        fix=_sign(system),
+        fix=_allow(system) if system.secure_boot in (False, None) else _sign(system),
     )
     return judge([finding])
 
@@ -88,20 +92,44 @@ def _asker(system: System, *, told: bool) -> Text:
 
 
 def _sign(system: System) -> Fix:
-    """What Secure Boot asks for. Ubuntu and Debian sign what DKMS builds, with a key that the firmware has to be told of once."""
-    keys = {"ubuntu": "/var/lib/shim-signed/mok/MOK.der", "debian": "/var/lib/dkms/mok.pub", "fedora": "/var/lib/dkms/mok.pub"}
-    key = keys.get((advice.distribution(system) or ("",))[0])
+    """What Secure Boot asks for. DKMS signs what it builds, with a key that the firmware has to be told of once."""
+    ubuntu = (advice.distribution(system) or ("",))[0] == "ubuntu"
+    key = "/var/lib/shim-signed/mok/MOK.der" if ubuntu else "/var/lib/dkms/mok.pub"
     return Fix(
         text=say(
             "enrol the key that signs the driver: the command asks for a password, which the firmware asks for at the next start (Enroll "
             "MOK); or remove amdgpu-dkms, since the kernel's own driver is signed; or switch Secure Boot off in the firmware setup"
         ),
-        commands=(f"sudo mokutil --import {key}",) if key else (),
-        verify=("mokutil --sb-state", "lsmod | grep -w amdgpu"),
+        commands=(f"sudo mokutil --import {key}",),
+        verify=(f"mokutil --test-key {key}", "lsmod | grep -w amdgpu"),
         root=True,
         reboot=True,
         caution=say("the key is enrolled at the machine's own screen and keyboard, before the system starts: not over the network"),
     )
+
+
+def _allow(system: System) -> Fix:
+    """Keys that the firmware holds count under Secure Boot only: without it, the kernel has to ask for less, or another driver is taken."""
+    return Fix(
+        text=say(
+            "remove amdgpu-dkms, since the kernel's own driver is signed; or take module.sig_enforce and lockdown= out of the kernel's "
+            "parameters; then restart"
+        ),
+        commands=_removal(system),
+        verify=("cat /proc/cmdline /sys/kernel/security/lockdown", "lsmod | grep -w amdgpu"),
+        root=True,
+        reboot=True,
+    )
+
+
+def _removal(system: System) -> tuple[str, ...]:
+    """Commands that take amdgpu-dkms away; empty where the family of the distribution has no such package."""
+    remove = {
+        "debian": "sudo apt-get purge -y amdgpu-dkms",
+        "rhel": "sudo dnf remove -y amdgpu-dkms",
+        "suse": "sudo zypper remove -y amdgpu-dkms",
+    }.get(advice.family(system) or "")
+    return (remove, *advice.rebuild_initramfs(system)) if remove else ()
 
 
 @check("RK108", "dkms-build-failed", title="amdgpu-dkms could not be built", severity="error", after=("amdgpu-blacklisted",))
@@ -185,17 +213,12 @@ def _why(failed: list[KernelPackage], kernel: str) -> Text | None:
 
 
 def _way_out(system: System) -> Fix:
-    remove = {
-        "debian": "sudo apt-get purge -y amdgpu-dkms",
-        "rhel": "sudo dnf remove -y amdgpu-dkms",
-        "suse": "sudo zypper remove -y amdgpu-dkms",
-    }.get(advice.family(system) or "")
     return Fix(
         text=say(
             "remove amdgpu-dkms and restart with the kernel's own driver, which is enough for computing on gfx9, gfx10 and gfx11; or "
             "install a newer release of it, together with the kernel's headers"
         ),
-        commands=(remove, *advice.rebuild_initramfs(system)) if remove else (),
+        commands=_removal(system),
         verify=("dkms status amdgpu", "lsmod | grep -w amdgpu"),
         root=True,
         reboot=True,

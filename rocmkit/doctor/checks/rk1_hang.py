@@ -15,12 +15,13 @@ OVERRIDE = "HSA_OVERRIDE_GFX_VERSION"
 #: A queue that did not end in time. "soft recovered" is the driver's word for one that it could wake (amdgpu_job.c).
 _HANG = re.compile(
     r"ring \S+ timeout(?!, but soft recovered)|fence wait loop timeout|HWS hang|HW exception|MES(?:\(\d+\))? failed to respond"
-    r"|gpu hang|queues? preemption",
+    r"|gpu hang",
     re.IGNORECASE,
 )
 _MES = re.compile(r"\bMES(?:\(\d+\))? failed to respond")
 _FAULT = re.compile(r"page fault \(.*\bvmid:(\d+)|VM fault \(0x[0-9a-f]+, vmid (\d+)")
-_PROCESS = re.compile(r"\b[Pp]rocess (.{1,16}?) pid \d+")
+#: Numbers of processes, and names of programs that are not known, are hidden where the log is read.
+_PROCESS = re.compile(r"\b[Pp]rocess (.{1,16}?) pid (?:\d+|<pid>)")
 #: From here up the address spaces are those of KFD; below are the screen's (gmc_v9_0.c).
 _FIRST_KFD, _FIRST_KFD_WITHOUT_GRAPHICS = 8, 3
 _COMPUTE_ONLY = ("gfx908", "gfx90a", "gfx94", "gfx95")
@@ -170,8 +171,9 @@ def _faulted(
     override: Seen | None,
 ) -> Finding:
     # Newer kernels name the program in a line of its own, right below.
-    near = [line for index in hits for line in lines[index : index + 2]]
-    programs = list(dict.fromkeys(found[1] for line in near if (found := _PROCESS.search(line))))
+    below = [index + 1 for index in hits if index + 1 < len(lines) and _PROCESS.search(lines[index + 1])]
+    near = [lines[index] for index in sorted({*hits, *below})]
+    programs = list(dict.fromkeys(found[1] for line in near if (found := _PROCESS.search(line)) and found[1] != "<program>"))
     small = gpu is not None and advice.integrated(gpu)
     cause: Text | None = None
     if override:
@@ -187,7 +189,10 @@ def _faulted(
         text = say("see that there is memory left, and install packages that hold code for this GPU")
         command = "free -h"
     else:
-        text = say("run the program once more with every kernel by itself: the last one that it names is the one that fails")
+        text = say(
+            "run the program once more with these settings, which give the GPU one piece of work at a time: the last one that it names is "
+            "the one that fails"
+        )
         command = "export AMD_SERIALIZE_KERNEL=3 AMD_LOG_LEVEL=3"
     return Finding(
         subject=place or "amdgpu",

@@ -7,15 +7,17 @@ import re
 from rocmkit.doctor import advice
 from rocmkit.doctor.check import check
 from rocmkit.doctor.checks import _log
-from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, judge, say, skip
+from rocmkit.doctor.result import Confidence, Finding, Fix, Outcome, Seen, judge, say, skip
 from rocmkit.facts import Gap, Gpu, KernelLog, Runtime, System
 
 _DOMAIN = re.compile(r"iommu: Default domain type: (\w+)")
 #: Parameters that leave devices untranslated, or the IOMMU off (kernel-parameters.txt).
 _UNTRANSLATED = frozenset({"iommu=pt", "iommu=off", "iommu.passthrough=1", "amd_iommu=off", "intel_iommu=off"})
+#: The library that carries ROCm to Windows' driver, and how to install what belongs to it.
+_FOR_WSL = "https://github.com/ROCm/librocdxg"
 
 
-@check("RK110", "iommu-hang", title="The IOMMU stands between several GPUs", severity="warning")
+@check("RK110", "iommu-hang", title="The IOMMU stands between several GPUs", severity="note")
 def iommu(system: System, gpus: tuple[Gpu, ...], kernel_log: KernelLog | Gap) -> Outcome:
     """The IOMMU translates what the GPUs send to one another, with which programs on several GPUs may hang.
 
@@ -37,7 +39,7 @@ def iommu(system: System, gpus: tuple[Gpu, ...], kernel_log: KernelLog | Gap) ->
 
     ## Safe to ignore when
 
-    No program uses more than one GPU at a time, or those that do run well.
+    No program uses more than one GPU at a time, or those that do run well. This is a note and never the verdict.
 
     ## Sources
 
@@ -65,14 +67,18 @@ def iommu(system: System, gpus: tuple[Gpu, ...], kernel_log: KernelLog | Gap) ->
     finding = Finding(
         subject="iommu",
         message=say(
-            "{count} cards stand behind an IOMMU that may translate between them: programs on several GPUs may hang", count=len(cards)
+            "{count} cards stand behind an IOMMU that may translate between them: a program that uses several at once may hang",
+            count=len(cards),
         ),
         confidence="likely",
         seen=(Seen("/sys/class/iommu", "there is one"), Seen("/proc/cmdline", "no iommu=pt"), *told),
         fix=Fix(
-            text=say("add iommu=pt to the kernel's parameters and restart (where the boot loader is not GRUB, in its own file)")
+            text=say(
+                "only if a program on several GPUs hangs: add iommu=pt to the kernel's parameters and restart (where the boot loader is "
+                "not GRUB, in its own file)"
+            )
             if here
-            else say("on the host, add iommu=pt to the kernel's parameters and restart"),
+            else say("only if a program on several GPUs hangs: on the host, add iommu=pt to the kernel's parameters and restart"),
             commands=advice.set_boot_parameter(system, "iommu=pt") if here else (),
             verify=('sudo dmesg | grep "Default domain type"', "grep -o iommu=pt /proc/cmdline"),
             root=True,
@@ -90,7 +96,7 @@ def reserved(gpus: tuple[Gpu, ...], system: System | Gap) -> Outcome:
     ## What it looks at
 
     The driver that each AMD GPU is bound to, and the kernel parameter `vfio-pci.ids=`. Where another card of the machine computes, the
-    reserved one is only mentioned.
+    reserved one is only mentioned; where the processor's own GPU does, it is only likely that the card is missed.
 
     ## Why it matters
 
@@ -100,7 +106,7 @@ def reserved(gpus: tuple[Gpu, ...], system: System | Gap) -> Outcome:
     ## Fix
 
     Run ROCm inside the virtual machine; or take away what reserves the GPU (a kernel parameter, a file in `/etc/modprobe.d`, driverctl, a
-    virtual machine manager) and restart.
+    virtual machine manager), write the boot image anew, which holds copies of such files, and restart.
 
     ## Safe to ignore when
 
@@ -119,14 +125,15 @@ def reserved(gpus: tuple[Gpu, ...], system: System | Gap) -> Outcome:
     unknown = [gpu.pci_driver for gpu in gpus if isinstance(gpu.pci_driver, Gap)]
     if not bound and unknown:
         return skip("the driver of a GPU is not known: {detail}", detail=unknown[0].detail)
-    return judge([_reserved(gpu, system) for gpu in bound], *drivers)
+    computes = any(gpu.kfd_node is not None for gpu in gpus)  # the processor's own GPU: perhaps that is the one in use
+    return judge([_reserved(gpu, system, "likely" if computes else "sure") for gpu in bound], *drivers)
 
 
 def _bound(gpu: Gpu, driver: str) -> Seen:
     return Seen(f"/sys/bus/pci/devices/{gpu.pci or '*'}/driver", driver)
 
 
-def _reserved(gpu: Gpu, system: System | Gap) -> Finding:
+def _reserved(gpu: Gpu, system: System | Gap, confidence: Confidence) -> Finding:
     words = () if isinstance(system, Gap) or isinstance(system.kernel_parameters, Gap) else system.kernel_parameters
     named = [word for word in words if word.startswith(("vfio-pci.ids=", "vfio_pci.ids=")) and f"1002:{gpu.device_id}" in word.lower()]
     seen = (_bound(gpu, "vfio-pci"), *(Seen("/proc/cmdline", word) for word in named))
@@ -137,13 +144,15 @@ def _reserved(gpu: Gpu, system: System | Gap) -> Finding:
         message=say(
             "the GPU {gpu} is reserved for a virtual machine (vfio-pci), so ROCm on this system cannot use it", gpu=advice.place(gpu)
         ),
-        confidence="sure",
+        confidence=confidence,
         seen=seen,
         cause=say("the kernel parameter {word} gives it to vfio-pci", word=named[0])
         if named
         else say("a file in /etc/modprobe.d, driverctl or a virtual machine manager gave it to vfio-pci"),
         fix=Fix(
-            text=say("run ROCm inside the virtual machine; or take away what reserves the GPU and restart"),
+            text=say("run ROCm inside the virtual machine; or take away what reserves the GPU, write the boot image anew and restart")
+            if host and not drop
+            else say("run ROCm inside the virtual machine; or take away what reserves the GPU and restart"),
             commands=tuple(drop) or ("grep -rns vfio /etc/modprobe.d /etc/driverctl.d /proc/cmdline",),
             verify=(f"lspci -k -s {gpu.pci}",) if gpu.pci else (),
             root=bool(drop),
@@ -189,7 +198,7 @@ def wsl(system: System, runtime: Runtime | Gap) -> Outcome:
     - ROCm/rocm-systems#8837
     - ROCm/legacy-rocm-build#5900
     - ROCm/librocdxg#34
-    - https://rocm.docs.amd.com/projects/radeon-ryzen/en/latest/docs/install/installrad/wsl/howto_wsl.html
+    - ROCm/librocdxg README.md
     """
     if isinstance(system.wsl, Gap):
         return skip("it is not known whether this is WSL: {detail}", detail=system.wsl.detail)
@@ -209,8 +218,9 @@ def wsl(system: System, runtime: Runtime | Gap) -> Outcome:
         cause=say("AMD's ROCm for WSL is not installed, or the GPU is none that it knows: MI50 and other gfx9 cards are not"),
         fix=Fix(
             text=say(
-                "for a Radeon card or Ryzen processor on AMD's list for WSL, install AMD's driver on Windows and its ROCm for WSL (the "
-                "page is among the sources of `explain wsl`); for any other card, start Linux on the machine itself"
+                "for a Radeon card or Ryzen processor on AMD's list for WSL, install AMD's driver on Windows and its ROCm for WSL, as "
+                "{page} says; for any other card, start Linux on the machine itself",
+                page=_FOR_WSL,
             ),
             verify=("ls -l /dev/dxg", "rocminfo | grep gfx"),
         ),

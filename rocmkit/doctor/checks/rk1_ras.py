@@ -14,6 +14,8 @@ _FATAL = re.compile(r"uncorrectable hardware error ?\(ERREVENT_ATHUB_INTERRUPT\)
 _COUNTED = re.compile(r"\b([1-9]\d{0,17}) (?:new )?uncorrectable (?:hardware )?errors?")
 #: A channel that answers nothing but ones, because the card sleeps or fell off the bus, counts so many (umc_v6_1.h).
 _ALL_ONES = 0xFFFF
+#: The driver takes a page set aside in so much memory for usual (amdgpu_ras.c, RAS_BAD_PAGE_COVER).
+_USUAL = 100 << 20
 
 
 def _real(count: int) -> bool:
@@ -28,8 +30,9 @@ def ras(gpus: tuple[Gpu, ...], kernel_log: KernelLog | Gap) -> Outcome:
     ## What it looks at
 
     The counts in `/sys/bus/pci/devices/…/ras` since the driver was loaded, the pages of video memory that the card has set aside for good,
-    and lines of the kernel's log on uncorrectable errors, with a count of 1 or more. Corrected errors are mentioned and are no fault. A
-    card that sleeps is not asked, since it answers with ones; counts that look like such answers are left out.
+    and lines of the kernel's log on uncorrectable errors, with a count of 1 or more. Corrected errors are mentioned and are no fault, nor
+    is one page set aside for every 100 MiB, which the driver takes for usual. A card that sleeps is not asked, since it answers with
+    ones; counts that look like such answers are left out.
 
     ## Why it matters
 
@@ -44,7 +47,7 @@ def ras(gpus: tuple[Gpu, ...], kernel_log: KernelLog | Gap) -> Outcome:
 
     ## Safe to ignore when
 
-    There are a few retired pages on an old card, and their number stays as it is.
+    The errors were a few, long ago, and the counts stay as they are.
 
     ## Sources
 
@@ -60,7 +63,8 @@ def ras(gpus: tuple[Gpu, ...], kernel_log: KernelLog | Gap) -> Outcome:
         gpu = next((gpu for gpu in gpus if (gpu.pci or "") == place), None)
         counted = gpu.ras if gpu else None
         lines = grouped.get(place, [])
-        if (found := _finding(place, counted if isinstance(counted, Ras) else None, lines, kernel_log)) is not None:
+        usual = (gpu.vram_bytes or 0) // _USUAL if gpu else 0
+        if (found := _finding(place, counted if isinstance(counted, Ras) else None, lines, kernel_log, usual)) is not None:
             findings.append(found)
         elif isinstance(counted, Ras) and counted.uncorrectable:
             seen.append(Seen(_folder(place), _words(counted)))
@@ -82,13 +86,15 @@ def _folder(place: str) -> str:
 
 def _words(counted: Ras) -> str:
     mended = {block: count for block, count in counted.correctable.items() if _real(count)}
-    return "nothing uncorrectable" + (f"; corrected: {', '.join(f'{block} {count}' for block, count in mended.items())}" if mended else "")
+    aside = f"; {counted.bad_pages} page(s) set aside" if counted.bad_pages else ""
+    more = f"; corrected: {', '.join(f'{block} {count}' for block, count in mended.items())}" if mended else ""
+    return "nothing uncorrectable" + aside + more
 
 
-def _finding(place: str, counted: Ras | None, lines: list[str], log: KernelLog | Gap) -> Finding | None:
+def _finding(place: str, counted: Ras | None, lines: list[str], log: KernelLog | Gap, usual: int) -> Finding | None:
     blocks = {block: count for block, count in counted.uncorrectable.items() if _real(count)} if counted else {}
     pages = counted.bad_pages if counted else None
-    if not blocks and not lines and not pages:
+    if not blocks and not lines and (pages or 0) <= usual:
         return None
     gpu = place or "(unnamed)"
     if any(_FATAL.search(line) for line in lines):

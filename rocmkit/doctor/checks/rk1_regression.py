@@ -10,7 +10,7 @@ from rocmkit.facts import Access, Driver, Gap, Gpu, KernelLog, Kfd, Runtime, Sys
 
 #: What else makes rocminfo fail, each with a check of its own.
 _CAUSES = (
-    *("amdgpu-not-loaded", "kfd-missing", "kfd-permission", "kfd-open-other-errno", "docker-no-devices", "container-gid"),
+    *("amdgpu-not-loaded", "kfd-missing", "kfd-permission", "kfd-open-other-errno", "docker-no-devices", "container-gid", "selinux"),
     *("override-set", "multiple-rocm", "ld-library-path-mix", "undef-hsa-enable-logging", "rocm-wheel-vs-driver", "mi50-mailbox-vf", "wsl"),
 )
 

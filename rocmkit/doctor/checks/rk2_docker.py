@@ -9,14 +9,14 @@ from rocmkit.doctor.check import check
 from rocmkit.doctor.checks import _nodes
 from rocmkit.doctor.checks._stack import older, release, user_spaces
 from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, judge, say, skip
-from rocmkit.facts import Driver, Gap, Gpu, Python, Rocm, System
+from rocmkit.facts import Driver, Gap, Gpu, Kfd, Python, Rocm, System
 
 #: Engines that filter system calls far more than LXC and systemd-nspawn do.
 _FILTERING = {"docker", "podman", "kubernetes", "container"}
 _DRIVER = "/sys/module/amdgpu/version"
 
 
-@check("RK206", "docker-desktop", title="The docker command leads to Docker Desktop, which has no GPU", severity="warning")
+@check("RK206", "docker-desktop", title="The docker command leads to Docker Desktop, which has no GPU", severity="note")
 def docker_desktop(system: System) -> Outcome:
     """`docker run` starts containers in Docker Desktop's virtual machine, where the GPU's device files are not.
 
@@ -37,7 +37,7 @@ def docker_desktop(system: System) -> Outcome:
 
     ## Safe to ignore when
 
-    No container is meant to use the GPU.
+    No container is meant to use the GPU. This is a note and never the verdict, which is on programs outside of containers.
 
     ## Sources
 
@@ -72,12 +72,13 @@ def docker_desktop(system: System) -> Outcome:
 
 
 @check("RK208", "seccomp-ptrace", title="The container filters system calls that some ROCm tools use", severity="note")
-def seccomp(system: System, gpus: tuple[Gpu, ...]) -> Outcome:
-    """A seccomp filter is in force in this container. Computing works under it; some tools around it do not.
+def seccomp(system: System, gpus: tuple[Gpu, ...], kfd: Kfd | Gap) -> Outcome:
+    """A seccomp filter is in force in this container, on a machine of several NUMA nodes. Computing works; some tools around it do not.
 
     ## What it looks at
 
-    In a container of Docker, Podman or Kubernetes: the line `Seccomp` of `/proc/self/status`.
+    In a container of Docker, Podman or Kubernetes: the line `Seccomp` of `/proc/self/status`, and how many nodes of the KFD topology are
+    processors. With a single one there is no placing of memory to be refused, and nothing is said.
 
     ## Why it matters
 
@@ -111,6 +112,11 @@ def seccomp(system: System, gpus: tuple[Gpu, ...]) -> Outcome:
     seen = Seen("/proc/self/status", f"Seccomp: {system.seccomp}")
     if system.seccomp == "off":
         return judge([], seen)
+    if isinstance(kfd, Gap):
+        return skip("how many NUMA nodes there are is not known: {detail}", detail=kfd.detail)
+    numa = Seen("/sys/class/kfd/kfd/topology/nodes", f"{len(kfd.cpu_nodes)} of them processors, each a NUMA node")
+    if len(kfd.cpu_nodes) < 2:
+        return judge([], seen, numa)
     text = say("only if a debugger, a profiler or numactl is refused: on the host, start the container with these options beside your own")
     if system.container == "kubernetes":
         text = say("only if a tool is refused: in the pod's securityContext, add SYS_PTRACE and set seccompProfile to type: Unconfined")
@@ -118,7 +124,7 @@ def seccomp(system: System, gpus: tuple[Gpu, ...]) -> Outcome:
         subject="seccomp",
         message=say("system calls are filtered in this container: computing works, NUMA placement and some debuggers may be refused"),
         confidence="likely",
-        seen=(seen,),
+        seen=(seen, numa),
         fix=Fix(
             text=text,
             commands=_nodes.start(system.container, gpus, options="--cap-add=SYS_PTRACE --security-opt seccomp=unconfined"),
@@ -168,13 +174,22 @@ def newer_than_host(system: System, driver: Driver, python: Python | Gap, rocm: 
         return skip("no ROCm of this container is known")
     findings: list[Finding] = []
     seen: list[Seen] = []
-    for who, version in users:
+    for who, version in _together(users):
         judged = _dkms(who, version, driver.version) if driver.version else _kernel(who, version, system)
         if isinstance(judged, Finding):
             findings.append(judged)
         else:
             seen += judged
     return judge(findings, *seen)
+
+
+def _together(users: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """One entry a release: what torch and /opt/rocm have in common is said once."""
+    found: dict[str, tuple[str, str]] = {}
+    for who, version in users:
+        series = release(version) or version
+        found[series] = (f"{found[series][0]} and {who}", found[series][1]) if series in found else (who, version)
+    return tuple(found.values())
 
 
 def _dkms(who: str, version: str, dkms: str) -> Finding | tuple[Seen, ...]:
@@ -188,7 +203,7 @@ def _dkms(who: str, version: str, dkms: str) -> Finding | tuple[Seen, ...]:
     if not older(came_with, window.lowest):
         return seen
     message = say(
-        "{who} of this container holds ROCm {version}, which needs a driver of ROCm {lowest} or newer; the host's came with {driver}",
+        "this container's ROCm {version} ({who}) needs a driver of ROCm {lowest} or newer; the host's came with {driver}",
         who=who,
         version=version,
         lowest=window.lowest,
@@ -223,7 +238,7 @@ def _kernel(who: str, version: str, system: System) -> Finding | tuple[Seen, ...
     if kernel in listed or not older(kernel, oldest):
         return seen
     message = say(
-        "{who} of this container holds ROCm {version}, which AMD lists from kernel {oldest} on; the host's kernel is {kernel}",
+        "AMD lists this container's ROCm {version} ({who}) from kernel {oldest} on; the host's kernel is {kernel}",
         who=who,
         version=version,
         oldest=oldest,

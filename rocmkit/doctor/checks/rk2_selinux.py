@@ -7,7 +7,7 @@ import re
 from rocmkit.doctor.check import check
 from rocmkit.doctor.checks import _nodes
 from rocmkit.doctor.result import Confidence, Finding, Fix, Outcome, Seen, judge, say, skip
-from rocmkit.facts import Access, DeviceNode, Gap, Gpu, KernelLog, System
+from rocmkit.facts import Access, DeviceNode, Gap, Gpu, KernelLog, Runtime, System
 
 #: What the kernel prints of a refusal: what was asked for, and the type of the process. permissive=1 only warned.
 _DENIED = re.compile(r"avc:\s+denied\b(?!.*\bpermissive=1)")
@@ -16,19 +16,21 @@ _CONFINED = re.compile(r"container_(?!runtime_|device_)\w+|container_t|svirt_lxc
 
 
 @check("RK207", "selinux", title="SELinux keeps the GPU's device files from the program", severity="error", after=("docker-no-devices",))
-def selinux(system: System, access: Access, gpus: tuple[Gpu, ...], kernel_log: KernelLog | Gap) -> Outcome:
+def selinux(system: System, access: Access, gpus: tuple[Gpu, ...], kernel_log: KernelLog | Gap, runtime: Runtime | Gap) -> Outcome:
     """SELinux refuses `/dev/kfd` or the render node, though the file's mode and group would allow it.
 
     ## What it looks at
 
     Whether SELinux enforces, the SELinux type of this process (container_t for most containers), what opening `/dev/kfd` and the render
-    nodes answers, and lines "avc: denied" for them in the kernel's log.
+    nodes answers, and lines "avc: denied" for them in the kernel's log. Where the files open and rocminfo fails in a container all the
+    same, SELinux is only likely to be why.
 
     ## Why it matters
 
     On Fedora, RHEL and their kin a container may only use devices that the policy allows it, whatever their mode says. Even root in the
-    container is then told "Permission denied", and `ls -l /dev/kfd` shows question marks. Policies from 2023 on allow `/dev/kfd`
-    and, by the switch container_use_dri_devices, the render nodes; older ones know container_use_devices only.
+    container is then told "Permission denied", and `ls -l /dev/kfd` shows question marks. Policies from the end of 2023 on
+    allow the render nodes, by the switch container_use_dri_devices; those from July 2025 on let `/dev/kfd` be opened too. ROCm also maps
+    `/dev/kfd` into its memory, and that takes container_use_devices to this day: without it everything opens, and rocminfo fails.
 
     ## Fix
 
@@ -43,6 +45,8 @@ def selinux(system: System, access: Access, gpus: tuple[Gpu, ...], kernel_log: K
 
     - podman-container-tools/podman#15930
     - containers/container-selinux#269
+    - containers/container-selinux#384
+    - containers/container-selinux#243
     - podman-container-tools/podman#18497
     - ROCm/legacy-rocm-build#1549
     """
@@ -66,6 +70,8 @@ def selinux(system: System, access: Access, gpus: tuple[Gpu, ...], kernel_log: K
         return skip("it is not known whether SELinux enforces: {detail}", detail=system.selinux.detail)
     if refused or not nodes:
         return skip("nothing shows that SELinux refused the device files: see kfd-permission and container-gid")
+    if confined and not isinstance(runtime, Gap) and "HSA_STATUS_ERROR" in (runtime.error or "") and all(n.open == "ok" for n in nodes):
+        return judge([_finding(system, nodes, [], str(own), "likely", Seen("rocminfo", str(runtime.error)))])
     unknown = [node.open for node in nodes if isinstance(node.open, Gap)]
     if unknown:
         return skip("it is not known whether the device files open: {detail}", detail=unknown[0].detail)
@@ -86,7 +92,10 @@ def _type(line: str) -> str | None:
     return found[1] if found else None
 
 
-def _finding(system: System, nodes: list[DeviceNode], denied: list[str], type: str, confidence: Confidence) -> Finding:
+def _finding(
+    system: System, nodes: list[DeviceNode], denied: list[str], type: str, confidence: Confidence, failed: Seen | None = None
+) -> Finding:
+    """`failed`: the files open, and this shows that ROCm cannot use them: only mapping them into memory can be what is refused."""
     inside = not isinstance(system.container, Gap) and system.container is not None
     paths = ", ".join(node.path for node in nodes) or "/dev/kfd, /dev/dri"
     seen = [
@@ -94,7 +103,11 @@ def _finding(system: System, nodes: list[DeviceNode], denied: list[str], type: s
         *([Seen("/proc/self/attr/current", system.selinux_type)] if isinstance(system.selinux_type, str) else []),
         *(Seen(node.path, f"open: {node.open}; mode {node.mode or 'not shown'}") for node in nodes),
         *(Seen("kernel log", line) for line in denied),
+        *([failed] if failed else []),
     ]
+    message = say("SELinux refuses {paths} to a program of type {type}", paths=paths, type=type)
+    if failed:
+        message = say("{paths} can be opened, and ROCm fails: SELinux lets no program of type {type} map /dev/kfd", paths=paths, type=type)
     if _CONFINED.fullmatch(type):
         text = say("on the host, let containers use the devices that they are given, then start the container again")
         commands: tuple[str, ...] = ("sudo setsebool -P container_use_devices=1",)
@@ -107,14 +120,14 @@ def _finding(system: System, nodes: list[DeviceNode], denied: list[str], type: s
         caution = say("do not switch SELinux off for the whole machine")
     return Finding(
         subject=paths,
-        message=say("SELinux refuses {paths} to a program of type {type}", paths=paths, type=type),
+        message=message,
         confidence=confidence,
         seen=tuple(seen),
         cause=say("the policy decides beside the file's mode: root and the group that owns the file are refused as well"),
         fix=Fix(
             text=text,
             commands=commands,
-            verify=("ls -l /dev/kfd /dev/dri",) if inside else ("sudo ausearch -m avc -ts recent",),
+            verify=("ls -l /dev/kfd /dev/dri", "rocminfo | grep gfx") if inside else ("sudo ausearch -m avc -ts recent",),
             root=True,
             caution=caution,
         ),

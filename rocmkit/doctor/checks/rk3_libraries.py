@@ -13,8 +13,8 @@ from rocmkit.facts import Gap, Gpu, Python, Rocm, System
 _OF_TORCH = "TORCH_BLAS_PREFER_HIPBLASLT"
 _OF_ROCBLAS = "ROCBLAS_USE_HIPBLASLT"
 _EXPERIMENTAL = "TORCH_ROCM_AOTRITON_ENABLE_EXPERIMENTAL"
-#: Packages whose models ask torch for fused attention over inputs of any length. openai-whisper cuts its input to 30 seconds.
-_ATTENDING = ("transformers", "diffusers", "vllm", "nemo-toolkit", "qwen-asr", "xformers", "flash-attn")
+#: Packages made for attention over inputs of any length. Whisper, in transformers too, is given 30 seconds at a time.
+_ATTENDING = ("vllm", "nemo-toolkit", "qwen-asr", "xformers", "flash-attn")
 
 
 @check("RK310", "hipblaslt-unsupported", title="hipBLASLt has no kernels for this GPU", severity="note")
@@ -97,7 +97,7 @@ def sdpa_no_flash(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str] | G
     ## What it looks at
 
     The list of GPUs that AOTriton is built for, the library behind torch's flash and memory-efficient attention on AMD GPUs; whether
-    torch's wheel brings it; and whether something asks for it: a package such as transformers, NeMo or vLLM is installed, or
+    torch's wheel brings it; and whether something asks for it: a package such as NeMo, qwen-asr or vLLM is installed, or
     `TORCH_ROCM_AOTRITON_ENABLE_EXPERIMENTAL` is set.
 
     ## Why it matters

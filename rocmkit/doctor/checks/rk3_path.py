@@ -23,7 +23,8 @@ def rocm_not_on_path(tools: tuple[Tool, ...]) -> Outcome:
 
     ## Fix
 
-    Add ROCm's `bin` folder to PATH in the file that your login shell reads. From ROCm 7.13 on it is `/opt/rocm/core/bin`.
+    Add ROCm's `bin` folder to PATH in the file that your shell reads: `~/.bashrc` for bash, `~/.zshrc` for zsh. From ROCm 7.13 on it is
+    `/opt/rocm/core/bin`.
 
     ## Safe to ignore when
 
@@ -52,8 +53,8 @@ def rocm_not_on_path(tools: tuple[Tool, ...]) -> Outcome:
                 seen=(Seen(rocminfo.path, "is there"), Seen("PATH", "has no rocminfo")),
                 cause=say("AMD's packages leave PATH alone; the shell's start-up files have to name the folder."),
                 fix=Fix(
-                    text=say("Add {folder} to PATH, in this shell and in those to come.", folder=folder),
-                    commands=(line, f"echo {advice.quote(line)} >> ~/.profile"),
+                    text=say("Add {folder} to PATH, in this shell and in those to come (with zsh: ~/.zshrc).", folder=folder),
+                    commands=(line, f"echo {advice.quote(line)} >> ~/.bashrc"),
                     verify=("command -v rocminfo",),
                 ),
             )

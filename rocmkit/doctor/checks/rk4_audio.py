@@ -10,8 +10,9 @@ from rocmkit.doctor.checks._stack import libraries, older, release, torch_of
 from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, Text, judge, say, skip
 from rocmkit.facts import Gap, Python, System, Tool
 
-#: Packages that start the program ffmpeg to read a recording. faster-whisper does not: it reads with PyAV.
-_CALL_FFMPEG = ("openai-whisper", "whisperx", "insanely-fast-whisper", "insanely-fast-whisper-rocm", "pydub")
+#: Packages that start the program ffmpeg to read any recording. faster-whisper reads with PyAV; pydub, a part of many web pages for
+#: models, reads WAV files itself.
+_CALL_FFMPEG = ("openai-whisper", "whisperx", "insanely-fast-whisper", "insanely-fast-whisper-rocm")
 #: Packages that read through torchaudio or TorchCodec.
 _CALL_TORCHAUDIO = ("pyannote-audio", "speechbrain", "demucs")
 _PACKAGES = {"debian": "ffmpeg", "rhel": "ffmpeg-free", "suse": "ffmpeg", "arch": "ffmpeg"}
@@ -23,7 +24,7 @@ def ffmpeg_missing(python: Python, tools: tuple[Tool, ...], system: System | Gap
 
     ## What it looks at
 
-    Whether openai-whisper, whisperx, insanely-fast-whisper or pydub is installed, and whether `ffmpeg` is on `PATH`.
+    Whether openai-whisper, whisperx or insanely-fast-whisper is installed, and whether `ffmpeg` is on `PATH`.
 
     ## Why it matters
 
@@ -66,7 +67,9 @@ def ffmpeg_missing(python: Python, tools: tuple[Tool, ...], system: System | Gap
         seen=(seen, Seen("PATH", "no ffmpeg in it")),
         cause=say("ffmpeg is a program of the system; pip does not install it."),
         fix=Fix(
-            text=say("Install ffmpeg."),
+            text=say("Install ffmpeg; on RHEL and its kin the package is in EPEL, which has to be switched on first.")
+            if advice.family(system) == "rhel" and python.kind != "conda" and (advice.distribution(system) or ("",))[0] != "fedora"
+            else say("Install ffmpeg."),
             commands=commands,
             verify=("ffmpeg -version",),
             root=any(command.startswith("sudo ") for command in commands),

@@ -19,6 +19,8 @@ _TOLD = ("onnxruntime", "triton")
 _MEANT = {"ffmpeg": "ffmpeg-python"}
 _OLD_TAGS = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
 _TORCH = ("torch", "torchaudio", "torchvision")
+#: Folders that the distribution's packages fill; pip puts its own below /usr/local.
+_OF_DISTRIBUTION = ("/usr/lib/", "/usr/lib64/")
 
 
 @check("RK428", "distributions-overwritten", title="Packages that overwrite each other's files", severity="note")
@@ -204,7 +206,8 @@ def broken_packages(python: Python) -> Outcome:
 
     ## Fix
 
-    Remove what is left over. Uninstall a doubled package as often as it is listed, and install it again.
+    Remove what is left over; what the distribution put below `/usr/lib` is left to its own package manager. Uninstall a doubled package
+    as often as it is listed, and install it again.
 
     ## Safe to ignore when
 
@@ -221,11 +224,15 @@ def broken_packages(python: Python) -> Outcome:
     unreadable = [path for path in python.broken if path not in aside and path not in refused]
     if aside:
         message = say("left over from an interrupted pip: {names}", names=_names(aside))
-        findings.append(_left(aside, message, "renamed by pip before it was to be removed", "Remove them."))
-    if unreadable:
-        message = say("metadata of packages that cannot be read: {names}", names=_names(unreadable))
-        text = "Remove them, and install the packages again from where they came."
-        findings.append(_left(unreadable, message, "without a name and a version that can be read", text))
+        findings.append(_left(aside, message, "renamed by pip before it was to be removed", "Remove them.", "rm -r --"))
+    own = [path for path in unreadable if not path.startswith(_OF_DISTRIBUTION)]
+    for paths, command, text in (
+        (own, "rm -r --", "Remove them, and install the packages again from where they came."),
+        ([path for path in unreadable if path not in own], None, "Let the distribution's package manager install those packages again."),
+    ):
+        if paths:
+            message = say("metadata of packages that cannot be read: {names}", names=_names(paths))
+            findings.append(_left(paths, message, "without a name and a version that can be read", text, command))
     for line in refused:
         path, _, why = line.rpartition(": ")
         findings.append(
@@ -247,8 +254,9 @@ def _names(paths: list[str]) -> str:
     return ", ".join(path.rpartition("/")[2] for path in paths[:3]) + (" …" if len(paths) > 3 else "")
 
 
-def _left(paths: list[str], message: Text, what: str, text: str) -> Finding:
-    sudo = "sudo " if any(path.startswith("/usr/") for path in paths) else ""
+def _left(paths: list[str], message: Text, what: str, text: str, remove: str | None) -> Finding:
+    """`remove`: the command that may take them away; None: they are not the user's to remove."""
+    sudo = "sudo " if remove and any(path.startswith("/usr/") for path in paths) else ""
     more = [Seen("and more", f"{len(paths) - 5} others")] if len(paths) > 5 else []
     return Finding(
         subject=paths[0],
@@ -258,9 +266,9 @@ def _left(paths: list[str], message: Text, what: str, text: str) -> Finding:
         cause=say("pip was stopped while it changed packages, or the disk was full."),
         fix=Fix(
             text=say(text),
-            commands=tuple(f"{sudo}rm -r -- {advice.quote(path)}" for path in paths[:20]),
+            commands=tuple(f"{sudo}{remove} {advice.quote(path)}" for path in paths[:20] if remove),
             root=bool(sudo),
-            caution=say("Only while no pip is running: what it has renamed it may still put back."),
+            caution=say("Only while no pip is running: what it has renamed it may still put back.") if remove else None,
         ),
     )
 

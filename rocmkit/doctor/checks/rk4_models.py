@@ -5,34 +5,38 @@ from __future__ import annotations
 from rocmkit import kb
 from rocmkit.doctor import advice
 from rocmkit.doctor.check import check
-from rocmkit.doctor.checks._fixes import one_line, pin
-from rocmkit.doctor.checks._stack import Torch, older, torch_of
+from rocmkit.doctor.checks._fixes import one_line
+from rocmkit.doctor.checks._stack import older, torch_of
 from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, judge, say, skip
 from rocmkit.facts import Gap, Hub, Python
 from rocmkit.kb.versions import within
 
 _LENIENT = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
-_NEEDS = "2.8"  # torch that pyannote.audio 4 requires
+#: Distributions that bring the loader of Lightning; the first that is there has lightning_fabric, which pyannote.audio imports.
+_LIGHTNING = ("lightning-fabric", "pytorch-lightning", "lightning")
+#: These ask torch for everything that a file holds; those before had no such argument, those after leave it to torch (cloud_io.py).
+_ASKS = ">=2.4,<2.6"
 
 
 @check("RK422", "weights-only", title="torch refuses to load this package's models", severity="warning")
 def weights_only(python: Python, env: dict[str, str] | Gap) -> Outcome:
-    """torch 2.6 and newer load only plain tensors unless they are told otherwise, and this pyannote.audio does not tell them.
+    """torch 2.6 and newer load only plain tensors unless they are told otherwise, and nothing here tells them.
 
     ## What it looks at
 
-    The versions of torch and pyannote.audio, which whisperx uses as well, and the variable `TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD`.
+    The versions of torch, of pyannote.audio, which whisperx uses as well, and of Lightning, which loads its models; and the variable
+    `TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD`.
 
     ## Why it matters
 
     A model file may hold any Python object, and loading one can run code. Since 2.6 `torch.load` refuses everything but plain values by
-    default. The checkpoints of pyannote.audio 3 hold more, so loading ends with `Weights only load failed` and
-    `Unsupported global: GLOBAL torch.torch_version.TorchVersion` or `omegaconf.listconfig.ListConfig`.
+    default, and the checkpoints of pyannote.audio hold more. Lightning 2.4 and 2.5 ask torch for everything; from 2.6 on it leaves that to
+    torch, so that an update of Lightning alone makes loading end with `Weights only load failed` and
+    `Unsupported global: GLOBAL torch.torch_version.TorchVersion` or `omegaconf.listconfig.ListConfig`. pyannote.audio 4.0.3 asks by itself.
 
     ## Fix
 
-    Update pyannote.audio to 4, which needs torch 2.8, and keep the torch that you have. With an older torch set the variable, for models
-    whose publisher you trust.
+    Go back to Lightning 2.5, or update pyannote.audio to 4.0.3 or newer, where what uses it allows that (whisperx often does not).
 
     ## Safe to ignore when
 
@@ -40,8 +44,10 @@ def weights_only(python: Python, env: dict[str, str] | Gap) -> Outcome:
 
     ## Sources
 
+    - ahmetoner/whisper-asr-webservice#383
+    - pyannote/pyannote-audio#1960
     - pyannote/pyannote-audio#1908
-    - debpalash/VoiceStudio#270
+    - Lightning-AI/pytorch-lightning src/lightning/fabric/utilities/cloud_io.py
     - https://docs.pytorch.org/docs/stable/miscellaneous_environment_variables.html
     """
     version, torch = python.packages.get("pyannote-audio"), torch_of(python)
@@ -53,39 +59,38 @@ def weights_only(python: Python, env: dict[str, str] | Gap) -> Outcome:
     early = older(torch.version, "2.6")
     if early is None or not within(">=0", version):
         return skip("torch {torch} or pyannote.audio {version} is not a version that can be compared", torch=torch.version, version=version)
-    if early or within(">=4", version):
+    if early or within(">=4.0.3", version):
+        return judge([], *seen)
+    name = next((name for name in _LIGHTNING if name in python.packages), None)
+    if name is None or not within(">=0", loader := python.packages[name]):
+        return skip("which Lightning loads the models of pyannote.audio {version} is not known", version=version)
+    seen.append(Seen(f"metadata of {name}", loader))
+    if within(_ASKS, loader):
         return judge([], *seen)
     if isinstance(env, Gap):
         return skip("whether {name} is set is not known", name=_LENIENT)
     if env.get(_LENIENT, "").lower() in {"1", "y", "yes", "true"}:
         return judge([], *seen, Seen("environment", f"{_LENIENT}={env[_LENIENT]}"))
+    wanted = " ".join(f'"{one}{_ASKS}"' for one in _LIGHTNING if one in python.packages)
     finding = Finding(
         subject="pyannote-audio",
-        message=say("pyannote.audio {version} cannot load its models with torch {torch}", version=version, torch=torch.version),
+        message=say(
+            "pyannote.audio {version} cannot load its models with torch {torch} and Lightning {loader}",
+            version=version,
+            torch=torch.version,
+            loader=loader,
+        ),
         confidence="likely",
         seen=tuple(seen),
-        cause=say("Since 2.6 torch.load refuses everything but plain values unless its caller says otherwise."),
-        fix=_load_fix(python, torch),
+        cause=say("torch refuses everything but plain values unless it is asked, and this Lightning does not ask."),
+        fix=Fix(
+            text=say("Install Lightning 2.5, which asks torch to load the models whole."),
+            commands=advice.pip(python, f"install {wanted}"),
+            verify=(one_line(python, "import torch, pyannote.audio; print(torch.__version__, pyannote.audio.__version__)"),),
+            caution=say("A model file can run any code while it is loaded so: only for models whose publisher you trust."),
+        ),
     )
     return judge([finding])
-
-
-def _load_fix(python: Python, torch: Torch) -> Fix:
-    codec = kb.torchcodec_for(torch.version)
-    if older(torch.version, _NEEDS) or codec is None:
-        return Fix(
-            text=say("Let torch load the models as it used to; pyannote.audio 4, which needs no such thing, requires torch 2.8."),
-            commands=(f"export {_LENIENT}=1",),
-            verify=(f"printenv {_LENIENT}",),
-            caution=say("A model file can then run any code while it is loaded: only for models whose publisher you trust."),
-        )
-    # What is named with the version that is there stays: else pip would put the package index's CUDA build in its place.
-    kept = [f'"{name}=={python.packages[name]}"' for name in ("torch", "torchaudio", "torchvision") if name in python.packages]
-    return Fix(
-        text=say("Update pyannote.audio and keep this torch."),
-        commands=advice.pip(python, f'install "pyannote.audio>=4" {" ".join(kept)} {pin("torchcodec", codec)}'),
-        verify=(one_line(python, "import torch, pyannote.audio; print(torch.__version__, pyannote.audio.__version__)"),),
-    )
 
 
 @check("RK423", "hf-gated", title="A model that has to be asked for", severity="note")

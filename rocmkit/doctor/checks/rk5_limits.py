@@ -18,7 +18,7 @@ _MEMLOCK = 8 * _MIB
 _ENGINES = {"docker", "podman", "container"}
 
 
-@check("RK505", "shm-small", title="Little shared memory in /dev/shm", severity="warning")
+@check("RK505", "shm-small", title="Little shared memory in /dev/shm", severity="note")
 def shm(memory: Memory, system: System, gpus: tuple[Gpu, ...]) -> Outcome:
     """The memory that processes share, `/dev/shm`, is smaller than what PyTorch's helper processes pass through it.
 
@@ -39,7 +39,8 @@ def shm(memory: Memory, system: System, gpus: tuple[Gpu, ...]) -> Outcome:
 
     ## Safe to ignore when
 
-    One process does all the work: no DataLoader workers (num_workers=0) and one GPU.
+    One process does all the work: no DataLoader workers (num_workers=0) and one GPU, as in most programs that transcribe. This is a note
+    and never the verdict.
 
     ## Sources
 
@@ -57,15 +58,24 @@ def shm(memory: Memory, system: System, gpus: tuple[Gpu, ...]) -> Outcome:
     if size >= (_SHM_IN_CONTAINER if host else _SHM_ELSEWHERE):
         return judge([], seen)
     commands: tuple[str, ...] = ("sudo mount -o remount,size=8G /dev/shm",)
-    text = say("make it larger; this lasts until the next start, a line in /etc/fstab keeps it (less than 8G where memory is scarce)")
+    text = say(
+        "only if a worker dies: make it larger; this lasts until the next start, a line in /etc/fstab keeps it (less than 8G where "
+        "memory is scarce)"
+    )
     if host == "kubernetes":
-        commands, text = (), say("in the pod, mount a volume emptyDir with medium: Memory and sizeLimit: 8Gi at /dev/shm")
+        commands = ()
+        text = say("only if a worker dies: in the pod, mount a volume emptyDir with medium: Memory and sizeLimit: 8Gi at /dev/shm")
     elif host in _ENGINES:
         commands = _nodes.start(host, gpus, options="--shm-size=8g")
-        text = say("on the host, start the container again with --shm-size beside your own options, with your image for IMAGE")
+        text = say(
+            "only if a worker dies: on the host, start the container again with --shm-size beside your own options, with your image for "
+            "IMAGE"
+        )
     finding = Finding(
         subject="/dev/shm",  # noqa: S108
-        message=say("only {size} at /dev/shm: programs with worker processes can die of a bus error", size=said(size)),
+        message=say(
+            "only {size} at /dev/shm: enough for one process; programs with worker processes can die of a bus error", size=said(size)
+        ),
         confidence="likely",
         seen=(seen,),
         cause=say("container engines give 64 MiB unless they are told otherwise") if host in {*_ENGINES, "kubernetes"} else None,
@@ -85,8 +95,8 @@ def memlock(memory: Memory, system: System, gpus: tuple[Gpu, ...]) -> Outcome:
     ## Why it matters
 
     Little by itself: amdgpu pins memory for the GPU inside the kernel, which this limit does not count. Programs that pin memory
-    themselves (RDMA, some caches and servers) fail with "Cannot allocate memory", and guides for ROCm ask for no limit. It is a thing to
-    try when allocations fail and nothing else explains it.
+    themselves (RDMA, some caches and servers) fail with "Cannot allocate memory", and people who report faults of ROCm are seen to lift
+    the limit, mostly without effect. It is a thing to try when allocations fail and nothing else explains it.
 
     ## Fix
 

@@ -69,7 +69,6 @@ def vram(gpus: tuple[Gpu, ...], env: dict[str, str] | Gap, hub: Hub | Gap, syste
 
     - openai/whisper README.md
     - lamikr/rocm_sdk_builder#257
-    - ROCm/legacy-rocm-build#3580
     - ROCm/legacy-rocm-build#2014
     - ollama/ollama#6282
     """

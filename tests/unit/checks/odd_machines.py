@@ -15,12 +15,14 @@ from rocmkit.facts import (
     Os,
     PackageKernels,
     Python,
+    Ras,
     Rocm,
     Runtime,
+    Tool,
     TorchBuild,
     gap,
 )
-from tests.support.facts import ACCESS, DRIVER, GPU, PYTHON, ROCM, SITE, SYSTEM, changed, kernels, library, machine, node
+from tests.support.facts import ACCESS, DRIVER, GPU, HEALTHY, PYTHON, ROCM, SITE, SYSTEM, changed, kernels, library, machine, node
 from tests.unit.checks.rk4_support import NEW_ARCHS, ORT_CPU, with_packages, with_torch, without_torch
 
 ALLOCATOR = {"CT2_CUDA_ALLOCATOR": "cub_caching"}
@@ -252,4 +254,20 @@ SOUND: dict[str, Facts] = {
     "a stale variable that leads nowhere": machine(env={"LD_LIBRARY_PATH": "/opt/rocm-5.4.0/lib"}),
     "LD_LIBRARY_PATH to the same release": machine(env={"LD_LIBRARY_PATH": "/opt/rocm-6.3.4/lib"}),
     "the GPU chosen by its number": machine(env={"HIP_VISIBLE_DEVICES": "0"}),
+    "a container as docker makes it": machine(
+        system=changed(SYSTEM, container="docker", seccomp="filter"),
+        memory=changed(HEALTHY.memory, shm_bytes=64 << 20, memlock_bytes=64 << 10),
+        kernel_log=gap("denied", "dmesg"),
+    ),
+    "two cards behind an IOMMU": with_gpus(card("gfx906", 1), card("gfx906", 2), system=changed(SYSTEM, iommu=True)),
+    "a used card that set pages aside": machine(
+        gpus=(changed(GPU, ras=Ras(uncorrectable={"umc": 0}, correctable={"umc": 9}, bad_pages=7)),)
+    ),
+    "Docker Desktop, for other things": machine(system=changed(SYSTEM, docker_context="desktop-linux")),
+    "pydub without ffmpeg": machine(
+        python=with_packages({"gradio": "5.0", "pydub": "0.25.1"}), tools=(Tool(name="ffmpeg", path=None, version=None),)
+    ),
+    "pyannote.audio 3 with a Lightning that loads its models": machine(
+        python=with_packages({"pyannote-audio": "3.4.0", "pytorch-lightning": "2.5.6", "torchcodec": "0.9.1"})
+    ),
 }

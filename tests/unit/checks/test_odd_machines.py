@@ -183,7 +183,8 @@ def test_secure_boot_gets_the_key_and_not_only_modprobe() -> None:
 
     down = changed(GPU, pci_driver=None, kfd_node=None, kfd_gpu_id=None, render_node=None)
     absent = changed(DRIVER, loaded=False, kind=None, dkms=(KernelPackage(version="6.8.5", kernels=("6.8.0-87-generic",)),))
-    facts = machine(driver=absent, gpus=(down,), kernel_log=log("Loading of unsigned module is rejected"))
+    secure = changed(SYSTEM, secure_boot=True)
+    facts = machine(driver=absent, gpus=(down,), system=secure, kernel_log=log("Loading of unsigned module is rejected"))
     assert commands("RK107", facts) == ("sudo mokutil --import /var/lib/shim-signed/mok/MOK.der",)
 
 

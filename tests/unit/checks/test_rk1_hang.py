@@ -7,7 +7,8 @@ import pytest
 from rocmkit.doctor.check import all_checks
 from rocmkit.doctor.checks import _log
 from rocmkit.doctor.examine import examine, verdict
-from rocmkit.facts import Facts, Gpu, Ras, gap
+from rocmkit.facts import Facts, Gpu, KernelLog, Ras, gap
+from rocmkit.probe.kernel_log import keep, parse
 from tests.support.checks import fix, found, log, ok, run, skipped, system
 from tests.support.facts import GPU, changed, machine
 from tests.unit.checks.cases.kernel import FAULT, HUNG, TWO
@@ -63,7 +64,6 @@ def test_a_reset_that_only_succeeded_half_way() -> None:
         "[drm:amdgpu_job_timedout [amdgpu]] *ERROR* ring sdma0 timeout, signaled seq=1, emitted seq=3",
         "amdgpu: qcm fence wait loop timeout expired",
         "amdgpu: HWS hang detected",
-        "amdgpu: The cp might be in an unrecoverable state due to an unsuccessful queues preemption",
     ],
 )
 def test_a_queue_that_did_not_end(line: str) -> None:
@@ -113,7 +113,9 @@ def test_errors_that_were_counted() -> None:
     assert "umc 2" in str(one.message)
     assert fix(one).commands == ("grep -H . /sys/bus/pci/devices/0000:03:00.0/ras/*_err_count",)
     assert word(facts) == "degraded"
-    assert "set aside 3 page(s)" in str(found("RK112", machine(gpus=counting(bad_pages=3))).message)
+    assert "set aside 164 page(s)" in str(found("RK112", machine(gpus=counting(bad_pages=164))).message)
+    unsized = (changed(counting(bad_pages=3)[0], vram_bytes=None),)
+    assert found("RK112", machine(gpus=unsized)).confidence == "likely"
 
 
 @pytest.mark.parametrize(
@@ -135,6 +137,8 @@ def test_errors_in_the_log(line: str, words: str) -> None:
 def test_errors_that_are_none() -> None:
     seen = ok("RK112", machine(gpus=counting(correctable={"umc": 12}))).seen
     assert "corrected: umc 12" in seen[0].what
+    few = ok("RK112", machine(gpus=counting(bad_pages=163))).seen  # one in 100 MiB of 16 GiB
+    assert "163 page(s) set aside" in few[0].what
     ok("RK112", machine(gpus=counting(uncorrectable={"umc": 1048560}, correctable={"umc": 2097120})))
     for line in (
         "amdgpu 0000:03:00.0: amdgpu: 0 uncorrectable hardware errors detected in umc block",
@@ -162,9 +166,17 @@ def test_a_program_that_reached_too_far() -> None:
         "amdgpu 0000:03:00.0: amdgpu:  Process whisper pid 7 thread whisper pid 8",
     )
     assert str(found("RK113", machine(kernel_log=log(*newer))).message).startswith("whisper reached")
+    below = machine(kernel_log=log(FAULT, "amdgpu 0000:03:00.0: amdgpu: GPU reset begin!"))
+    assert [seen.what for seen in found("RK113", below).seen] == [FAULT]
     old = "amdgpu 0000:03:00.0: VM fault (0x14, vmid 8, pasid 32783) at page 5276672, write from 'TC6' (0x54433600) (136)"
     assert str(found("RK113", machine(kernel_log=log(old))).message).startswith("a program reached")
     assert word(machine(kernel_log=log(FAULT))) == "degraded"
+
+
+@pytest.mark.parametrize(("program", "words"), [("python", "python reached"), ("kite-secret", "a program reached")])
+def test_the_program_is_named_as_the_probe_keeps_the_line(program: str, words: str) -> None:
+    lines = parse(keep(FAULT.replace("python", program).encode()))
+    assert str(found("RK113", machine(kernel_log=KernelLog(source="dmesg", lines=lines))).message).startswith(words)
 
 
 def test_what_makes_programs_reach_too_far() -> None:

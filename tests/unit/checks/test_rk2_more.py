@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from rocmkit.doctor.check import all_checks
 from rocmkit.doctor.checks import _idmap, _lxc
 from rocmkit.doctor.examine import examine
-from rocmkit.facts import Access, DeviceNode, Facts, IdRange, gap
+from rocmkit.facts import Access, DeviceNode, Facts, IdRange, Runtime, gap
 from tests.support.checks import fix, found, log, ok, run, skipped, system
 from tests.support.facts import ACCESS, DRIVER, GPU, ROCM, changed, machine, node
-from tests.unit.checks.cases.containers import DOCKER, HIDDEN
+from tests.unit.checks.cases.containers import DOCKER, HIDDEN, TWO_SOCKETS
 from tests.unit.checks.rk4_support import NEW_ARCHS, with_torch
 
 KFD_NODE, RENDER = "/dev/kfd", "/dev/dri/renderD128"
@@ -258,6 +258,16 @@ def test_selinux_is_not_blamed_for_the_mode() -> None:
     ok("RK207", confined(ACCESS))
 
 
+def test_files_that_open_and_may_not_be_mapped() -> None:
+    fails = Runtime(agents=(), error="Call returned HSA_STATUS_ERROR_OUT_OF_RESOURCES")
+    one = found("RK207", changed(confined(ACCESS), runtime=fails))
+    assert (one.confidence, "map /dev/kfd" in str(one.message)) == ("likely", True)
+    assert fix(one).commands == ("sudo setsebool -P container_use_devices=1",)
+    assert "RK207" in skipped("RK116", changed(confined(ACCESS), runtime=fails))
+    assert run("RK207", changed(confined(ACCESS, selinux_type="spc_t"), runtime=fails)).outcome == "ok"
+    ok("RK207", changed(confined(ACCESS), runtime=Runtime(agents=(), error="ROCk module is NOT loaded")))
+
+
 def test_selinux_in_the_log_of_the_host() -> None:
     host = machine(system=system("fedora", selinux="enforcing", selinux_type="unconfined_t"), kernel_log=log(AVC % ("container_t", 0)))
     one = found("RK207", host)
@@ -279,12 +289,15 @@ def test_selinux_not_known() -> None:
 
 
 def test_seccomp_is_a_note_with_its_price() -> None:
-    one = found("RK208", machine(system=changed(DOCKER, seccomp="filter")))
+    one = found("RK208", machine(system=changed(DOCKER, seccomp="filter"), kfd=TWO_SOCKETS))
     assert (one.confidence, one.subject) == ("likely", "seccomp")
     assert "--cap-add=SYS_PTRACE --security-opt seccomp=unconfined" in fix(one).commands[0]
     assert "whole kernel" in str(fix(one).caution)
     ok("RK208", machine(system=DOCKER))
-    assert fix(found("RK208", machine(system=system(container="kubernetes", seccomp="filter")))).commands == ()
+    ok("RK208", machine(system=changed(DOCKER, seccomp="filter")))  # one NUMA node: nothing to place
+    assert "why" in skipped("RK208", machine(system=changed(DOCKER, seccomp="filter"), kfd=gap("absent", "why")))
+    pod = machine(system=system(container="kubernetes", seccomp="filter"), kfd=TWO_SOCKETS)
+    assert fix(found("RK208", pod)).commands == ()
     for elsewhere in (None, "lxc", "systemd-nspawn"):
         skipped("RK208", machine(system=system(container=elsewhere, seccomp="filter")))
     assert "why" in skipped("RK208", machine(system=changed(DOCKER, seccomp=gap("denied", "why"))))
@@ -303,7 +316,9 @@ def test_a_driver_older_than_the_image() -> None:
     assert one.confidence == "sure"
     assert fix(one).reboot
     both = inside("6.3.6", rocm=(ROCM,))
-    assert len(run("RK209", both).findings) == 2
+    assert "torch 2.9.1+rocm6.3 and /opt/rocm-6.3.4" in str(found("RK209", both).message)
+    newer = inside("6.3.6", rocm=(changed(ROCM, path="/opt/rocm-6.4.3", version="6.4.3"),))
+    assert len(run("RK209", newer).findings) == 2
     assert "RK209" in skipped("RK304", both)
     ok("RK209", inside("6.10.5"))
 

@@ -115,6 +115,16 @@ def test_what_the_system_owns_is_removed_by_root() -> None:
     assert found.fix is not None and found.fix.root
 
 
+def test_what_the_distribution_installed_is_left_to_it() -> None:
+    one = finding("RK430", broken("/usr/lib/python3/dist-packages/rubbish.egg-info"))
+    assert one.fix is not None
+    assert (one.fix.commands, one.fix.root, one.fix.caution) == ((), False, None)
+    assert "package manager" in str(one.fix.text)
+    both = broken("/usr/lib64/python3/site-packages/a.egg-info", "/usr/local/lib/python3.12/dist-packages/b.dist-info")
+    removed = [one.fix.commands for one in run("RK430", both).findings if one.fix]
+    assert removed == [("sudo rm -r -- /usr/local/lib/python3.12/dist-packages/b.dist-info",), ()]
+
+
 def test_each_kind_of_breakage_is_told_apart() -> None:
     facts = broken(f"{SITE}/~orch", f"{SITE}/rubbish.dist-info", "/opt/site: Permission denied", duplicates={"numpy": ("2.2.6", "2.3.0")})
     subjects = [one.subject for one in run("RK430", facts).findings]

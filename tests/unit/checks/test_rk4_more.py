@@ -121,18 +121,28 @@ def test_without_torchcodec(packages: dict[str, str], expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("torch", "pyannote", "expected"),
+    ("torch", "pyannote", "lightning", "expected"),
     [
-        ("2.6.0+rocm6.1", "3.3.2", "found"),
-        ("2.9.1+rocm6.3", "3.4.0", "found"),
-        ("2.5.1+rocm6.1", "3.3.2", "ok"),
-        ("2.9.1+rocm6.3", "4.0.0", "ok"),
-        ("main", "3.3.2", "skipped"),
-        ("2.9.1+rocm6.3", "odd", "skipped"),
+        ("2.6.0+rocm6.1", "3.3.2", "2.6.1", "found"),
+        ("2.9.1+rocm6.3", "3.4.0", "2.6.0", "found"),
+        ("2.9.1+rocm6.3", "4.0.2", "2.6.0", "found"),
+        ("2.9.1+rocm6.3", "3.3.2", "2.3.3", "found"),  # had no such argument yet
+        ("2.9.1+rocm6.3", "3.4.0", "2.5.6", "ok"),
+        ("2.9.1+rocm6.3", "3.3.2", "2.4.0", "ok"),
+        ("2.9.1+rocm6.3", "4.0.3", "2.6.0", "ok"),
+        ("2.5.1+rocm6.1", "3.3.2", "2.6.1", "ok"),
+        ("2.9.1+rocm6.3", "3.3.2", "odd", "skipped"),
+        ("main", "3.3.2", "2.6.1", "skipped"),
+        ("2.9.1+rocm6.3", "odd", "2.6.1", "skipped"),
     ],
 )
-def test_which_pyannote_torch_refuses(torch: str, pyannote: str, expected: str) -> None:
-    assert outcome("RK422", machine(python=with_torch(torch, "6.1.40091", packages={"pyannote-audio": pyannote}))) == expected
+def test_whose_models_torch_refuses(torch: str, pyannote: str, lightning: str, expected: str) -> None:
+    packages = {"pyannote-audio": pyannote, "lightning": lightning}
+    assert outcome("RK422", machine(python=with_torch(torch, "6.1.40091", packages=packages))) == expected
+
+
+def test_the_loader_is_not_known() -> None:
+    assert outcome("RK422", machine(python=with_packages({"pyannote-audio": "3.3.2"}))) == "skipped"
 
 
 def test_the_variable_that_allows_it() -> None:
@@ -141,11 +151,9 @@ def test_the_variable_that_allows_it() -> None:
     assert outcome("RK422", machine(python=PYANNOTE, env=PROBES)) == "skipped"
 
 
-def test_an_update_of_pyannote_keeps_the_rocm_torch() -> None:
+def test_the_loader_goes_back_and_torch_stays() -> None:
     (install,) = commands("RK422", machine(python=PYANNOTE))
-    assert install.endswith('install "pyannote.audio>=4" "torch==2.9.1+rocm6.3" "torchaudio==2.9.1+rocm6.3" "torchcodec==0.9.*"')
-    old = machine(python=with_torch("2.6.0+rocm6.1", "6.1.40091", packages={"pyannote-audio": "3.3.2"}))
-    assert commands("RK422", old) == ("export TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1",)
+    assert install.endswith(' -m pip install "pytorch-lightning>=2.4,<2.6" "lightning>=2.4,<2.6"')
 
 
 # RK423
@@ -179,6 +187,7 @@ def test_without_diarization_no_token_is_asked_for() -> None:
     [
         ("openai-whisper", NO_FFMPEG, "found"),
         ("whisperx", NO_FFMPEG, "found"),
+        ("pydub", NO_FFMPEG, "skipped"),  # reads WAV files itself
         ("faster-whisper", NO_FFMPEG, "skipped"),  # reads with PyAV
         ("transformers", NO_FFMPEG, "skipped"),
         ("openai-whisper", (Tool(name="ffmpeg", path=None, version=PROBES),), "skipped"),
@@ -203,6 +212,14 @@ def test_ffmpeg_is_installed_by_the_distribution(name: str, command: tuple[str, 
     facts = machine(python=with_packages({"openai-whisper": "1"}), tools=NO_FFMPEG, system=DISTRIBUTIONS[name])
     assert commands("RK424", facts) == command
     assert finding("RK424", facts).confidence == "sure"
+
+
+def test_where_ffmpeg_is_outside_of_the_distribution() -> None:
+    def said(name: str) -> str:
+        fix = finding("RK424", machine(python=with_packages({"openai-whisper": "1"}), tools=NO_FFMPEG, system=DISTRIBUTIONS[name])).fix
+        return str(fix.text) if fix else ""
+
+    assert ("EPEL" in said("rocky"), "EPEL" in said("fedora")) == (True, False)
 
 
 def test_conda_installs_its_own_ffmpeg() -> None:

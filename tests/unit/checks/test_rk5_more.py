@@ -110,7 +110,7 @@ def test_memlock() -> None:
 
 
 def test_the_notes_do_not_change_the_verdict() -> None:
-    for code in ("RK208", "RK506"):
+    for code in ("RK110", "RK206", "RK208", "RK505", "RK506"):
         facts = machine(system=changed(DOCKER, seccomp="filter"), memory=changed(MEMORY, memlock_bytes=64 << 10))
         assert run(code, facts).severity == "note"
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from rocmkit.facts import Facts
 from tests.support.checks import system
-from tests.support.facts import ACCESS, DRIVER, GPU, HEALTHY, changed, machine, node
+from tests.support.facts import ACCESS, DRIVER, GPU, HEALTHY, KFD, changed, machine, node
 from tests.unit.checks.rk4_support import NEW_ARCHS, with_torch
 
 MEMORY = HEALTHY.memory
 DOCKER = system(container="docker")
+TWO_SOCKETS = changed(KFD, cpu_nodes=(0, 2))
 HIDDEN = changed(
     ACCESS, uid=0, nodes=tuple(node(one.path, kind="other", mode=None, gid=None, uid=None, open="EACCES") for one in ACCESS.nodes)
 )
@@ -21,7 +22,7 @@ CASES: dict[str, tuple[Facts, Facts]] = {
         machine(system=system("fedora", container="podman", selinux="enforcing", selinux_type="container_t"), access=HIDDEN),
         machine(system=system("fedora", selinux="enforcing", selinux_type="unconfined_t")),
     ),
-    "RK208": (machine(system=changed(DOCKER, seccomp="filter")), machine(system=DOCKER)),
+    "RK208": (machine(system=changed(DOCKER, seccomp="filter"), kfd=TWO_SOCKETS), machine(system=DOCKER)),
     "RK209": (
         machine(system=DOCKER, driver=changed(DRIVER, kind="dkms", version="6.3.6")),
         machine(system=DOCKER, driver=changed(DRIVER, kind="dkms", version="6.10.5")),

@@ -23,7 +23,7 @@ XNACK_ON = Runtime(agents=(Agent(name="gfx906", marketing_name=None, isa="gfx906
 ROCBLAS = PackageKernels(package="torch", kernels=kernels("rocblas", f"{SITE}/torch/lib/rocblas/library", **{"gfx906:xnack-": 120}))
 WITHOUT_XNACK = changed(PYTHON, kernels=(ROCBLAS,))
 AOTRITON = changed(PYTHON, libraries=(*PYTHON.libraries, library("torch", f"{SITE}/torch/lib/libaotriton_v2.so", gpu_api="none", gfx=())))
-TRANSFORMERS = changed(PYTHON, packages={**PYTHON.packages, "transformers": "4.57.1"})
+QWEN = changed(PYTHON, packages={**PYTHON.packages, "qwen-asr": "0.1.0"})
 ROOTS = cache("kernels", "~/.cache/miopen", uid=0, writable=False)
 TUNING = cache("tuning", "~/.config/miopen")
 FILE = "~/.cache/miopen/3.2.0.ab12/gfx906_60.ukdb"
@@ -33,7 +33,7 @@ CASES: dict[str, tuple[Facts, Facts]] = {
     "RK308": (machine(tools=(rocminfo(on_path=False),)), machine(tools=(rocminfo(on_path=True),))),
     "RK309": (machine(python=WITHOUT_XNACK, runtime=XNACK_ON, env={"HSA_XNACK": "1"}), machine(python=WITHOUT_XNACK)),
     "RK310": (machine(env={"TORCH_BLAS_PREFER_HIPBLASLT": "1"}), HEALTHY),
-    "RK311": (machine(python=TRANSFORMERS), with_gpus(card("gfx1100"), python=AOTRITON)),
+    "RK311": (machine(python=QWEN), with_gpus(card("gfx1100"), python=AOTRITON)),
     "RK312": (with_miopen(), with_miopen("gfx906_60.kdb")),
     "RK313": (machine(caches=(ROOTS, TUNING)), HEALTHY),
     "RK314": (machine(caches=(DAMAGED, TUNING)), HEALTHY),

@@ -9,7 +9,7 @@ from tests.unit.checks.rk4_support import with_packages
 NO_FFMPEG = (Tool(name="ffmpeg", path=None, version=None),)
 NO_TOKEN = Hub(token=False, path="~/.cache/huggingface/hub", models=())
 DIARIZED = Hub(token=False, path="~/.cache/huggingface/hub", models=("pyannote/segmentation-3.0", "pyannote/speaker-diarization-3.1"))
-PYANNOTE = with_packages({"pyannote-audio": "3.3.2"})
+PYANNOTE = with_packages({"pyannote-audio": "3.3.2", "lightning": "2.6.1", "pytorch-lightning": "2.6.1"})
 
 CODEC = library(
     "torchcodec",
