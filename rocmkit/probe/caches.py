@@ -71,13 +71,21 @@ def _cache(host: Host, purpose: Literal["kernels", "tuning"], path: str, variabl
 
 def _nearest(host: Host, path: str) -> tuple[str | None, Stat | None]:
     """The folder, or the nearest one above it that this process can look at. Raises NotAsked."""
-    while True:
+    place: str | None = path
+    while place:
         try:
-            return path, host.stat(path)
+            return place, host.stat(place)
         except OSError:  # not there, or behind a folder that may not be entered
-            if path in {"/", "~", ""}:
-                return None, None
-            path = posixpath.dirname(path)
+            place = _above(host, place)
+    return None, None
+
+
+def _above(host: Host, path: str) -> str | None:
+    """The folder that `path` lies in; None where there is none. A container's user often has a home folder that was never made."""
+    if path != "~":
+        return posixpath.dirname(path) if path != "/" else None
+    found = field(host.realpath, "~/..")
+    return found if not isinstance(found, Gap) and found.startswith("/") else None
 
 
 def _writable(host: Host, nearest: str | None, there: Stat | None) -> bool | Gap:

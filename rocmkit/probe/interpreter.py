@@ -165,7 +165,11 @@ def from_files(host: Host, place: str) -> Interpreter:
             raise FileNotFoundError(f"{place} is no folder: no such file")
         library = posixpath.dirname(place)
         prefix = posixpath.dirname(posixpath.dirname(library))
-        executable, base, own = f"{prefix}/bin/python", prefix, [place]
+        try:
+            executable = _link_or_file(host, prefix)
+        except FileNotFoundError:  # a folder of packages alone
+            executable = f"{prefix}/bin/python"
+        base, own = prefix, [place]
     else:
         executable = _link_or_file(host, place)
         prefix = posixpath.dirname(posixpath.dirname(executable))
@@ -234,7 +238,7 @@ def _version(settings: dict[str, str], named: str) -> str | None:
 
 def _highest(host: Host, prefix: str) -> str | None:
     """The highest 3.X of PREFIX/lib/python3.X."""
-    versions = [int(name[9:]) for name in _names(host, f"{prefix}/lib") if re.fullmatch(r"python3\.[0-9]{1,3}", name)]
+    versions = [int(name.removeprefix("python3.")) for name in _names(host, f"{prefix}/lib") if re.fullmatch(r"python3\.[0-9]{1,3}", name)]
     return f"3.{max(versions)}" if versions else None
 
 

@@ -47,7 +47,7 @@ class Device(Model, kw_only=True):
 def devices(host: Host) -> tuple[Device, ...]:
     """All of them, by address: from /sys/bus/pci, or where that is missing (a partial copy), from the links of /sys/class/drm.
 
-    Raises OSError, NotAsked where neither folder can be listed.
+    Raises OSError, NotAsked where neither folder can be listed, ValueError where those links were lost.
     """
     try:
         folders = {name: f"{BUS}/{name}" for name in host.list(BUS) if _ADDRESS.fullmatch(name)}
@@ -69,12 +69,14 @@ def devices(host: Host) -> tuple[Device, ...]:
 
 
 def _through_drm(host: Host) -> tuple[dict[str, str], dict[str, str]]:
-    """Folders and render nodes by address."""
+    """Folders and render nodes by address. A copy made without links (`cp -rL`) has devices here whose places are lost: ValueError."""
     folders: dict[str, str] = {}
     render: dict[str, str] = {}
     for name in host.list(DRM):
         if re.fullmatch(r"(card|renderD)[0-9]+", name):
             place = field(host.realpath, f"{DRM}/{name}/device")
+            if not isinstance(place, Gap) and posixpath.basename(place) == "device" and host.exists(place):
+                raise ValueError(f"{place} is no link: where the device sits is not known")
             if not isinstance(place, Gap) and _ADDRESS.fullmatch(address := posixpath.basename(place)):
                 folders[address] = place
                 if name.startswith("renderD"):

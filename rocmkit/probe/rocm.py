@@ -13,7 +13,7 @@ from typing import Literal
 
 from rocmkit.facts import Library, Rocm
 from rocmkit.gpucode.values import KernelFiles, KernelLibrary
-from rocmkit.host.base import Host, NotAsked, lines_with
+from rocmkit.host.base import Host, NotAsked, absent, lines_with
 
 _LIBRARIES = (
     "libamdhip64|libhsa-runtime64|librocblas|libhipblas|libhipblaslt|libMIOpen|librocfft|libhipfft|libamd_comgr|librocsolver|libhiprand"
@@ -30,7 +30,7 @@ _VERSION = re.compile(r"[0-9]+\.[0-9]+(?:\.[0-9]+)*(?:(?:a|b|rc)[0-9]+)?", re.AS
 def rocm(host: Host) -> tuple[Rocm, ...]:
     """Every ROCm below /opt, where ROCM_PATH leads, and below /usr; the default one first. One row for a real folder.
 
-    Raises OSError where /opt cannot be listed, NotAsked.
+    Raises OSError where /opt cannot be listed, or where a folder with a part of a machine holds none and no library folder; NotAsked.
     """
     default = _default(host)
     found: dict[str, Rocm] = {}
@@ -43,7 +43,12 @@ def rocm(host: Host) -> tuple[Rocm, ...]:
             row = _tree(host, real, "system", default=real == default)
             if row:
                 found[real] = row
-    distro = _distro(host)
+    try:
+        distro = _distro(host)
+    except FileNotFoundError:
+        if not found:
+            raise
+        distro = None
     rows = sorted(found.values(), key=lambda row: not row.default)
     return (*rows, distro) if distro else tuple(rows)
 
@@ -136,10 +141,14 @@ def _tree(host: Host, path: str, kind: Literal["system", "wheel"], *, default: b
 
 
 def _distro(host: Host) -> Rocm | None:
-    """ROCm's libraries among the distribution's own; None where there are none."""
+    """ROCm's libraries among the distribution's own; None where there are none.
+
+    Raises FileNotFoundError where there is no library folder: a folder with a part of a machine tells nothing of the rest.
+    """
     libraries: list[Library] = []
     kernels: list[KernelFiles] = []
     seen: set[str] = set()
+    looked = False
     for folder in _DISTRO:
         try:
             real = host.realpath(folder)
@@ -151,7 +160,10 @@ def _distro(host: Host) -> Rocm | None:
             continue
         libraries += _libraries(folder, names)
         kernels += _kernels(host, folder, names)
+        looked = True
     if not libraries:
+        if not looked and not host.executes:
+            raise absent("/usr/lib")
         return None
     return Rocm(
         path="/usr",

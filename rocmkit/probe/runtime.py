@@ -16,6 +16,8 @@ _PAIR = re.compile(r"^\s+([A-Za-z][^:]*):\s+(\S.*?)\s*$")
 _KEPT = re.compile(rb"^\s+(Name|Marketing Name|Device Type):")
 #: Other lines of the form "  Key: value" (among them `Uuid`) and ornaments.
 _DROPPED = re.compile(rb"^\s+[^\s:][^:]*:(\s|$)|^[\s*=]*$")
+#: rocminfo colours its complaints even where it writes into a pipe (seen with Debian's of ROCm 6.4).
+_COLOUR = re.compile(rb"\x1b\[[0-9;]{0,20}m")
 _MEMBER = re.compile(rb"^(\s*)\S+(?= is (?:not )?(?:a )?member of )")
 _HOME = re.compile(rb"/home/[^/\s:]+")
 #: A machine with 64 partitions has a quarter of these.
@@ -32,7 +34,7 @@ _FAILURE = re.compile(r"unable to open|not loaded|failed|failure|error|denied", 
 
 def keep(data: bytes) -> bytes:
     """Names and kinds of agents, and free text without the user's name and home: no `Uuid`, which is the card's serial number."""
-    lines = (line for line in data.splitlines() if _KEPT.match(line) or not _DROPPED.match(line))
+    lines = (line for line in _COLOUR.sub(b"", data).splitlines() if _KEPT.match(line) or not _DROPPED.match(line))
     return b"\n".join(_HOME.sub(b"~", _MEMBER.sub(rb"\1<user>", line))[:1000] for line in islice(lines, _MOST_LINES))
 
 

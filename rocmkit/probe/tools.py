@@ -46,7 +46,7 @@ def tools(host: Host) -> tuple[Tool, ...]:
 
 
 def find(host: Host, name: str) -> str | None:
-    """Where a program is: on PATH, else in a ROCm installation. Raises OSError, NotAsked."""
+    """Where a program is: on PATH, else in a ROCm installation. Raises OSError, NotAsked (also where no folder of programs is there)."""
     folders: tuple[str, ...] = ()
     try:
         if found := host.which(name):
@@ -55,7 +55,10 @@ def find(host: Host, name: str) -> str | None:
         folders = _USUAL
     installs = names(host, "/opt", re.compile(r"rocm(-[\d.]+)?").fullmatch)
     rocm = [f"/opt/{entry}/{place}" for entry in installs for place in ("bin", "core/bin")]
-    return next((path for folder in (*folders, *rocm) if host.exists(path := f"{folder}/{name}")), None)
+    path = next((path for folder in (*folders, *rocm) if host.exists(path := f"{folder}/{name}")), None)
+    if path is None and folders and not any(map(host.exists, folders)):
+        raise NotAsked(f"neither PATH nor {folders[1]} is there to look for {name} in")
+    return path
 
 
 def _on_path(host: Host, name: str, path: str | None) -> bool | None:

@@ -57,7 +57,7 @@ def failures(facts: Facts) -> Iterator[tuple[str, str, str]]:
             yield name, section.reason, section.detail
     if not isinstance(facts.tools, Gap):
         for tool in facts.tools:
-            if isinstance(tool.version, Gap):
+            if isinstance(tool.version, Gap) and tool.version.reason != "not-executed":
                 yield f"tool {tool.name}", tool.version.reason, tool.version.detail
 
 

@@ -121,6 +121,15 @@ def test_without_a_home_it_is_the_folder_for_temporary_files(
     assert caches(LiveHost())[0].path == "/tmp/.cache/miopen"
 
 
+def test_a_home_that_was_never_made(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "never/made"))
+    kernels, _ = live()
+    assert (kernels.path, kernels.nearest, kernels.writable) == ("~/.cache/miopen", str(tmp_path), True)
+    replayed, _ = caches(whole({}, environ={"HOME": "~"}))
+    assert (replayed.path, replayed.nearest) == ("~/.cache/miopen", None)
+    assert isinstance(replayed.writable, Gap)
+
+
 def test_a_file_in_the_way(home: Path) -> None:
     (home / ".cache").write_text("in the way")
     kernels, _ = live()
@@ -325,6 +334,14 @@ def test_below_a_folder_path_is_not_known(tmp_path: Path) -> None:
     (tmp_path / "opt/rocm/bin/rocminfo").touch()
     (rocminfo,) = (tool for tool in tools(SysrootHost(tmp_path)) if tool.name == "rocminfo")
     assert (rocminfo.path, rocminfo.on_path) == ("/opt/rocm/bin/rocminfo", None)
+
+
+def test_below_a_folder_without_programs_nothing_is_known_of_them(tmp_path: Path) -> None:
+    (tmp_path / "sys").mkdir()
+    unknown = {tool.name: tool.version for tool in tools(SysrootHost(tmp_path))}
+    assert all(isinstance(version, Gap) and version.reason == "not-executed" for version in unknown.values())
+    (tmp_path / "usr/bin").mkdir(parents=True)
+    assert {(tool.path, tool.version) for tool in tools(SysrootHost(tmp_path))} == {(None, None)}
 
 
 def test_compiled_kernels_are_told_from_tuning(tmp_path: Path) -> None:

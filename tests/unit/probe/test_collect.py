@@ -34,6 +34,7 @@ from rocmkit.probe.memory import limit_files, memory
 from rocmkit.probe.pci import first_window
 from rocmkit.probe.tools import VERSIONS, parse_version, tools
 from rocmkit.probe.topology import properties, topology
+from rocmkit.report import summary
 from tests.conftest import ROOT, SHARED_MACHINES
 from tests.unit.probe.hosts import Nonsense, Stuck, whole
 
@@ -73,6 +74,11 @@ def test_a_real_machine(name: str) -> None:
     for gap in (facts.env, facts.kernel_log, facts.runtime):
         assert isinstance(gap, Gap)
         assert gap.reason == "not-executed"
+    # Such a folder holds the kernel's side alone: of ROCm and of programs it tells nothing.
+    assert isinstance(facts.rocm, Gap)
+    assert not isinstance(facts.tools, Gap)
+    assert all(isinstance(tool.version, Gap) for tool in facts.tools)
+    assert list(summary.failures(facts)) == []
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)

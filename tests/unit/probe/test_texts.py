@@ -273,6 +273,18 @@ def test_the_real_failures(shared_machines: Path) -> None:
         assert run_rocminfo(exit=0, stdout=block) == found
 
 
+def test_colours_are_no_words() -> None:
+    """The bytes are those of Debian's rocminfo of ROCm 6.4, into a pipe: with a /dev/kfd that is none, and without the driver."""
+    failed = "\x1b[31mhsa api call failure at: ./rocminfo.cc:1329\n\x1b[31mCall returned HSA_STATUS_ERROR_OUT_OF_RESOURCES: no \n\x1b[0m"
+    assert run_rocminfo(exit=8, stdout=failed) == Runtime(
+        agents=(), error="hsa api call failure at: ./rocminfo.cc:1329\nCall returned HSA_STATUS_ERROR_OUT_OF_RESOURCES: no"
+    )
+    absent = "\x1b[31mROCk module is NOT loaded, possibly no GPU devices\x1b[0m\n"
+    assert run_rocminfo(exit=1, stdout=absent) == Runtime(agents=(), error="ROCk module is NOT loaded, possibly no GPU devices")
+    assert b"\x1b" not in rocminfo.keep(failed.encode())
+    assert run_rocminfo(exit=0, stdout=f"\x1b[37mROCk module is loaded\x1b[0m\n{ROCMINFO}") == Runtime(agents=(MI50,), error=None)
+
+
 def test_a_machine_without_gpu_and_other_ends() -> None:
     assert run_rocminfo(exit=0, stdout=ROCMINFO[: ROCMINFO.index("*******\nAgent 2")]) == Runtime(agents=(), error=None)
     silent = run_rocminfo(exit=3)

@@ -233,3 +233,17 @@ def test_addresses() -> None:
     assert address({"location_id": 0x6300}, frozenset()) == "0000:63:00.0"
     assert address({"location_id": 0x0301, "domain": 0x10000}, frozenset()) == "10000:03:00.1"
     assert address({}, frozenset()) is None
+
+
+def test_a_copy_without_links_hides_where_a_card_sits() -> None:
+    """`cp -rL` makes /sys/class/drm/card0/device a folder: that no card was found would be wrong."""
+    drm = {
+        f"/sys/class/drm/card0/device/{name}": text for name, text in (("vendor", "0x1002"), ("device", "0x66a1"), ("class", "0x030000"))
+    }
+    kfd, gpus = topology(whole(CPU | drm))
+    assert isinstance(kfd, Kfd)
+    assert isinstance(gpus, Gap)
+    assert (gpus.reason, gpus.detail) == ("unparsable", "/sys/class/drm/card0/device is no link: where the device sits is not known")
+    _, (known,) = see(CPU | drm | node(1, **MI50))
+    assert (known.gfx, known.pci) == ("gfx906", "0000:06:00.0")
+    assert see({"/sys/class/drm/card0-DP-1/status": "connected", "/sys/class/drm/card0/power/control": "auto"})[1] == ()

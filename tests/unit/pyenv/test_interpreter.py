@@ -123,6 +123,21 @@ def test_a_sysroots_system_python(tmp_path: Path) -> None:
         assert found.packages == {"torch": "2.9.1", "numpy": "1.24.2"}
 
 
+@pytest.mark.parametrize("minors", [("9",), ("9", "14")])
+def test_debians_folder_of_packages_for_all_versions(tmp_path: Path, minors: tuple[str, ...]) -> None:
+    for minor in minors:
+        (tmp_path / f"usr/lib/python3.{minor}").mkdir(parents=True)
+    (tmp_path / f"usr/lib/python3.{minors[-1]}/EXTERNALLY-MANAGED").touch()
+    (tmp_path / "usr/lib/python3/dist-packages/numpy-1.24.2.egg-info").mkdir(parents=True)
+    (tmp_path / "usr/bin").mkdir()
+    (tmp_path / "usr/bin/python3").symlink_to(f"python3.{minors[-1]}")
+    found = python(SysrootHost(tmp_path), "/usr/lib/python3/dist-packages")
+    assert (found.version, found.executable, found.externally_managed) == (f"3.{minors[-1]}", "/usr/bin/python3", True)
+    assert found.packages == {"numpy": "1.24.2"}
+    (tmp_path / "usr/bin/python3").unlink()
+    assert python(SysrootHost(tmp_path), "/usr/lib/python3/dist-packages").executable == "/usr/bin/python"
+
+
 @pytest.mark.parametrize("choice", ["/env", "/env/bin/python", "/env/bin/python3", "/env/lib/python3.11/site-packages"])
 @pytest.mark.parametrize("system", ["true", "false"])
 def test_a_sysroots_virtual_environment(tmp_path: Path, choice: str, system: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rocmkit.host.base import Identity
 from rocmkit.host.recording import Recording
 from rocmkit.host.replay import ReplayHost
 from rocmkit.host.sysroot import SysrootHost
@@ -142,7 +143,18 @@ def test_what_pip_installed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file", ["/etc/x", "/opt/rocm-5.7.0/share/left/over", "/opt/rocm -> /opt/rocm-5.7.0", "/opt/rocm -> rocm"])
 def test_none(tmp_path: Path, file: str) -> None:
-    assert rocm(plant(tmp_path, file)) == ()
+    with pytest.raises(FileNotFoundError, match="/usr/lib"):  # the distribution's ROCm would lie there
+        rocm(plant(tmp_path, file))
+    assert rocm(plant(tmp_path, "/usr/lib/os-release")) == ()
+
+
+def test_a_part_of_a_machine_tells_of_the_rocm_that_it_holds(tmp_path: Path) -> None:
+    assert [row.path for row in rocm(plant(tmp_path, *amd("/opt/rocm-6.1.5", "6.1.5")))] == ["/opt/rocm-6.1.5"]
+
+
+def test_a_running_machine_without_library_folders_has_none() -> None:
+    running = Identity(uid=1000, groups=(1000,), promised=(), group_names={})
+    assert rocm(ReplayHost(Recording(rocmkit_recording=1, about="", whole=True, identity=running))) == ()
 
 
 def test_rocm_path_is_looked_at_too() -> None:
@@ -167,6 +179,7 @@ def test_what_cannot_be_read_is_not_empty() -> None:
 
 @given(st.text() | st.from_regex(r"\d{1,2}\.\d{1,2}(\.\d{1,5})?[-.a-z0-9]*", fullmatch=True), st.lists(st.text()))
 def test_any_version_file_and_any_names_give_rows(text: str, names: list[str]) -> None:
-    held: dict[str, Any] = {"folders": {"/opt": ["rocm"], "/opt/rocm/lib": names}, "files": {"/opt/rocm/.info/version": text}}
+    folders = {"/opt": ["rocm"], "/opt/rocm/lib": names, "/usr/lib": []}
+    held: dict[str, Any] = {"folders": folders, "files": {"/opt/rocm/.info/version": text}}
     for row in rocm(ReplayHost(Recording(rocmkit_recording=1, about="", whole=True, **held))):
         assert row.version is None or row.version[0].isdigit()
