@@ -59,9 +59,15 @@ def quote(path: str) -> str:
 
 
 def pip(python: Python, arguments: str) -> tuple[str, ...]:
-    """pip commands for the environment that was asked about; a venv first where its own pip refuses to install (PEP 668)."""
+    """pip commands for the environment that was asked about; a venv first where its own pip refuses to install (PEP 668).
+
+    A venv without pip is one of uv's, whose own command takes the same words, but asks nothing that `-y` could answer.
+    """
     if python.externally_managed and python.kind == "system":
         return (f"{quote(python.executable)} -m venv ~/rocm-venv", f"~/rocm-venv/bin/python -m pip {arguments}")
+    if python.kind == "venv" and "pip" not in python.packages:
+        verb, _, rest = arguments.partition(" ")
+        return (f"uv pip {verb} --python {quote(python.executable)} {rest.removeprefix('-y ')}".rstrip(),)
     return (f"{quote(python.executable)} -m pip {arguments}",)
 
 

@@ -129,7 +129,8 @@ def _gpus(facts: Facts) -> list[str]:
         return [f"not known ({facts.gpus.detail})"]
     hidden = not isinstance(facts.kfd, Gap) and bool(facts.kfd.masked_nodes)
     lines = Counter(gpu_line(gpu) + (", not given to this container" if hidden and gpu.kfd_node is None else "") for gpu in facts.gpus)
-    return [f"{count} partitions, each {line}" if count > 1 else line for line, count in lines.items()] or ["no AMD GPU"]
+    alike = "partitions" if any(gpu.partition for gpu in facts.gpus) else "GPUs"
+    return [f"{count} {alike}, each {line}" if count > 1 else line for line, count in lines.items()] or ["no AMD GPU"]
 
 
 def _driver(facts: Facts) -> str:

@@ -103,7 +103,9 @@ def _refused(cache: Cache, access: Access | Gap, system: System | Gap, python: P
         confidence="sure" if sure else "likely",
         seen=tuple(seen),
         cause=say("It belongs to user number {uid}. Mostly something ran here with sudo.", uid=others[0])
-        if others
+        if others and cache.nearest != "/"
+        else say("The home folder is not there, and this user may not make it.")
+        if cache.nearest == "/"
         else say("The mode or the file system does not let this user write."),
         fix=_give_back(cache, others, access, system) or _move(cache, python),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rocmkit.doctor import advice
 from rocmkit.doctor.check import check
 from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, judge, say, skip
-from rocmkit.facts import Tool
+from rocmkit.facts import Gap, Tool
 
 
 @check("RK308", "rocm-not-on-path", title="ROCm's programs are not on PATH", severity="note")
@@ -35,9 +35,10 @@ def rocm_not_on_path(tools: tuple[Tool, ...]) -> Outcome:
     - ROCm/rocm-cli crates/rocm-core/src/diagnose.rs, check 6
     - ROCm/legacy-rocm-build docs/about/transition-guide-TheRock.md
     """
-    rocminfo = next((tool for tool in tools if tool.name == "rocminfo" and tool.path), None)
+    rocminfo = next((tool for tool in tools if tool.name == "rocminfo"), None)
     if rocminfo is None or rocminfo.path is None:
-        return skip("rocminfo is not installed here")
+        unknown = rocminfo is not None and isinstance(rocminfo.version, Gap)
+        return skip("it is not known whether rocminfo is installed here" if unknown else "rocminfo is not installed here")
     if rocminfo.on_path is None:
         return skip("PATH is not known")
     if rocminfo.on_path:

@@ -123,8 +123,10 @@ def kernel_rocm_support(system: System, rocm: tuple[Rocm, ...] | Gap, python: Py
     torch = None if isinstance(python, Gap) else torch_of(python)
     version = default.version if default else torch.rocm if torch else None
     support = kb.os_support(version) if version else None
-    if version is None or support is None:
-        return skip("AMD's list for ROCm {version} is not known here", version=version or "(none)")
+    if version is None:
+        return skip("no ROCm of AMD's was seen whose release could be looked up")
+    if support is None:
+        return skip("AMD's list for ROCm {version} is not known here", version=version)
     name, point = system.os.name or system.os.id, _point(system.os)
     kernel = release(system.kernel) or system.kernel
     seen = (

@@ -139,7 +139,9 @@ NEW_TORCH = with_torch("2.13.0+rocm7.2", "7.2.1", archs=ALL, rocblas=dict.fromke
 
 
 def torch_alone(version: str, hip: str | None, cuda: str | None = None, **changes: object) -> Python:
-    python: Python = changed(PYTHON, packages={"torch": version}, torch=TorchBuild(version=version, hip=hip, cuda=cuda), **changes)
+    python: Python = changed(
+        PYTHON, packages={"pip": "24.0", "torch": version}, torch=TorchBuild(version=version, hip=hip, cuda=cuda), **changes
+    )
     return python
 
 

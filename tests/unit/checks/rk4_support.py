@@ -84,7 +84,7 @@ def with_packages(packages: dict[str, str], *libraries: Any, **changes: Any) -> 
 
 def without_torch(packages: dict[str, str], *libraries: Any, **changes: Any) -> Python:
     """An environment without torch."""
-    values = {"packages": packages, "torch": None, "libraries": libraries, "kernels": (), **changes}
+    values = {"packages": {"pip": "24.0", **packages}, "torch": None, "libraries": libraries, "kernels": (), **changes}
     python: Python = changed(PYTHON, **values)
     return python
 

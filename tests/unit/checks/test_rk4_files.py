@@ -53,7 +53,7 @@ def test_overlaps_that_could_not_be_read() -> None:
 
 def tagged(need: str, *tags: str, glibc: Any = "2.31", package: str = "thing", **changes: Any) -> Facts:
     lib = library(package, f"{SITE}/{package}/x.so", glibc=need)
-    python: Python = changed(PYTHON, packages={package: "1.2+local"}, libraries=(lib,), tags={package: tags}, **changes)
+    python: Python = changed(PYTHON, packages={"pip": "24.0", package: "1.2+local"}, libraries=(lib,), tags={package: tags}, **changes)
     return machine(python=python, system=changed(SYSTEM, glibc=glibc))
 
 

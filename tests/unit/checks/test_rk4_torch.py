@@ -24,7 +24,7 @@ INSTALL = '~/venv/bin/python -m pip install "torch==2.9.1" "torchaudio==2.9.1" -
 
 
 def cpu_torch(version: str = "2.9.1+cpu", cuda: str | None = None, **changes: object) -> Facts:
-    packages = {"torch": version, "torchaudio": version, "torchvision": "0.24.1", "triton": "3.5.0"}
+    packages = {"pip": "24.0", "torch": version, "torchaudio": version, "torchvision": "0.24.1", "triton": "3.5.0"}
     return machine(python=changed(PYTHON, packages=packages, torch=TorchBuild(version=version, hip=None, cuda=cuda), **changes))
 
 
@@ -166,3 +166,15 @@ def test_what_could_not_be_read_may_be_for_the_gpu() -> None:
     assert run("RK416", machine(python=without_torch({"ctranslate2": "4.8.1"}, unread))).outcome == "skipped"
     assert run("RK416", machine(python=without_torch({}, torch=UNREAD))).outcome == "skipped"
     assert run("RK416", machine(python=without_torch({"tensorflow-rocm": "2.14"}))).outcome == "skipped"
+
+
+def test_an_environment_of_uv_has_no_pip() -> None:
+    facts = cpu_torch()
+    packages = {name: version for name, version in facts.python.packages.items() if name != "pip"}  # type: ignore[union-attr]
+    one = finding("RK401", changed(facts, python=changed(facts.python, packages=packages)))
+    assert one.fix and one.fix.commands == (
+        "uv pip uninstall --python ~/venv/bin/python torch torchvision torchaudio triton",
+        INSTALL.replace("~/venv/bin/python -m pip install", "uv pip install --python ~/venv/bin/python").replace(
+            " --index-url", " torchvision --index-url"
+        ),
+    )
