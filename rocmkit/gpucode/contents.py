@@ -13,6 +13,12 @@ from rocmkit.gpucode.values import Contents, ContentsKind, FileCode, GpuApi
 _BUNDLE_MAGICS = (bundles.MAGIC, bundles.COMPRESSED_MAGIC, offloading.MAGIC)
 _HEAD = 64
 
+# Object files of -flto are LLVM bitcode, whose constants are packed bit by bit; the names of symbols are not (LLVM's BitCodeFormat).
+_BITCODE = (b"BC\xc0\xde", b"\xde\xc0\x17\x0b")
+_REGISTERS = (b"__hipRegisterFatBinary", b"__hip_fatbin")
+_PIECE = 1 << 20
+MAX_BITCODE = 256 << 20  # bytes of one member that are looked through
+
 
 def contents_of(source: Source, *, names: bool = False) -> Contents:
     """What one file holds. Raises ValueError where it is of no kind that may hold GPU code, OSError as `source` does."""
@@ -67,6 +73,9 @@ def _archive(source: Source, head: bytes, found: Found) -> FileCode:
                     continue
                 interfaces.add(code.gpu_api)
                 found.remarks |= dict.fromkeys(why for why in code.unreadable if why not in found.problems)
+            elif first.startswith(_BITCODE) and _registers(member):
+                interfaces.add("hip")
+                found.problems["a member of the archive is LLVM bitcode with GPU code in it"] = None
     except StopError as problem:
         found.problems[str(problem)] = None
     known = interfaces - {"none"}
@@ -75,6 +84,12 @@ def _archive(source: Source, head: bytes, found: Found) -> FileCode:
         found.remarks["it names both HIP and CUDA"] = None
     api: GpuApi = "unknown" if both or "unknown" in known else next(iter(known), "none")
     return _bare(source, found, api)
+
+
+def _registers(bitcode: Source) -> bool:
+    """Whether what it compiles to registers GPU code with HIP, or may. Device code, of which there are archives too, does not."""
+    pieces = (bitcode.read(at, _PIECE + max(map(len, _REGISTERS))) for at in range(0, min(bitcode.size, MAX_BITCODE), _PIECE))
+    return bitcode.size > MAX_BITCODE or any(name in piece for piece in pieces for name in _REGISTERS)
 
 
 def _bare(source: Source, found: Found, api: GpuApi) -> FileCode:

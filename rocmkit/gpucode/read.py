@@ -12,7 +12,10 @@ from rocmkit.gpucode.values import FileCode, GpuApi
 # rocm-kpack takes the bundles out of a library and packs the code by target beside it, as in wheels of ROCm 7.14:
 # https://github.com/stellaraccident/rocm-kpack, docs/packaging/kpack-build-analysis.md in https://github.com/ROCm/TheRock
 _KPACK = ".rocm_kpack_ref"
-_BUNDLES = (".hip_fatbin", ".llvm.offloading")
+# LLVM's linker keeps the offload binaries of OpenMP programs in the last two, and what they register in `_ENTRIES`; where only these are,
+# the code lies among other data. llvm/lib/Frontend/Offloading/OffloadWrapper.cpp
+_BUNDLES = (".hip_fatbin", ".llvm.offloading", ".llvm.offloading.relocatable")
+_ENTRIES = ("omp_offloading_entries", "llvm_offload_entries")
 _OBJECT_BUNDLE = "__CLANG_OFFLOAD_BUNDLE__"  # clang -c -fgpu-rdc: one section of an object file for each target
 
 
@@ -70,12 +73,14 @@ def _embedded(source: Source, elf: Elf, sections: tuple[Section, ...], found: Fo
     if any(section.name == _KPACK for section in sections):
         found.problems["GPU code is in .kpack archives outside this file"] = None
         return
-    registered = False
+    registered = offloads = False
     for section in sections:
         name = section.name
         end = section.offset + section.size
         if name == ".hipFatBinSegment":
             registered |= section.kind != SHT_NOBITS and section.size > 0
+        elif name in _ENTRIES:
+            offloads |= section.kind != SHT_NOBITS and section.size > 0
         elif name.startswith(_OBJECT_BUNDLE):
             if _readable(source, section, found.problems):
                 _object_bundle(source, section, found)
@@ -86,7 +91,8 @@ def _embedded(source: Source, elf: Elf, sections: tuple[Section, ...], found: Fo
             cuda.walk(source, section.offset, end, found)
     # With -fgpu-rdc many wrappers share one bundle, so that their number says nothing; in an object file they point to what is linked
     # later.
-    if registered and not found.problems and not found.bundles and not found.compressed and elf.kind != ET_REL:
+    missing = registered or (offloads and not found.targets and not found.sm)
+    if missing and not found.problems and not found.bundles and not found.compressed and elf.kind != ET_REL:
         found.problems["GPU code is registered, and none was found"] = None
 
 

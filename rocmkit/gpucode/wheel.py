@@ -29,7 +29,7 @@ _ANY_RATIO = 1 << 30  # bytes unpacked that are fine at any ratio
 _DEFLATE_RATIO = 1032  # the most that deflate can do: zlib's technical notes, "Maximum Compression Factor"
 
 _LOCAL = struct.Struct("<4s5H3I2H")  # local file header, APPNOTE 4.3.7
-_ENCRYPTED = 0x1 | 0x40 | 0x2000  # general purpose bits, APPNOTE 4.4.4
+_ENCRYPTED, _UTF8 = 0x1 | 0x40 | 0x2000, 0x800  # general purpose bits, APPNOTE 4.4.4
 _END = 22 + 0xFFFF  # bytes in which the end of the directory lies, with the longest comment
 _ABOUT = 256 << 10  # of METADATA and WHEEL: their headers come first
 _METHODS = {12: "bzip2", 14: "lzma", 93: "zstd", 95: "xz", 9: "deflate64"}
@@ -98,7 +98,8 @@ class Wheel:
             raise ValueError(f"{name} is not where the directory of the archive says")
         _, _, _, method, _, _, _, _, _, name_length, extra_length = _LOCAL.unpack(header)
         begin = place.header + _LOCAL.size + name_length + extra_length
-        if method != place.method or begin + place.packed > place.end:
+        named = self._file.read(place.header + _LOCAL.size, name_length).decode("utf-8" if place.flags & _UTF8 else "cp437", "replace")
+        if method != place.method or named != name or begin + place.packed > place.end:
             raise ValueError(f"{name} is not as the directory of the archive says")
         packed = Window(self._file, begin, place.packed)
         if place.method == zipfile.ZIP_STORED:

@@ -35,12 +35,17 @@ _FORMS = {
         r"|\bsk-(?=[\w-]{0,40}[0-9])[\w-]{20,}|\bx(?:ox[abeprs]|app)-[A-Za-z0-9-]{10,}"
         r"|\beyJ[\w-]{10,}(?:\.[\w-]+){0,2}"  # RFC 7519: JSON in base64 begins so
         r"|(?<=://)[^/@\s'\"<]+(?=@)"  # RFC 3986: user and password
+        r"|(?<=hooks\.slack\.com/services/)[\w/-]+|(?<=/api/webhooks/)[\w/-]+"  # whoever has the address may write
     ),
     "serial": r"(?<=GPU-)[0-9a-fA-F-]{8,}|(?<=gpu-)[0-9a-fA-F-]{8,}",  # a GPU's UUID is its serial number
     # All but the one that EFI gives its own variables, for all machines alike (UEFI specification, 3.3).
     "uuid": r"(?<![0-9A-Za-z])(?!8be4df61-93ca-11d2-aa0d)[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}(?![0-9A-Za-z])"
-    r"|(?<=/)[0-9A-F]{4}-[0-9A-F]{4}(?=/|$)",  # of FAT, as a folder below /media
+    r"|(?<=/)[0-9A-F]{4}-[0-9A-F]{4}(?=/|$)"  # of FAT, as a folder below /media
+    r"|(?<=PARTUUID=)[0-9a-fA-F]{8}-[0-9a-fA-F]{2}(?![0-9A-Za-z])",  # of a partition of a disk with an MBR
     "mac": r"(?<![\w:.-])[0-9a-fA-F]{2}(?P<mac_sign>[:-])(?:[0-9a-fA-F]{2}(?P=mac_sign)){4}[0-9a-fA-F]{2}(?![\w:-])",
+    # What systemd calls its units looks alike: user@1000.service.
+    "mail": r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}"
+    r"(?!(?:service|slice|scope|socket|mount|timer|target|path|swap|device)\b)[A-Za-z]{2,24}(?![\w@])",
     # RFC 1918, 3927, 6598. In a path any other four numbers may be a version.
     "address": r"(?<![\w.+-])(?<!==)(?:10\.[0-9]{1,3}|192\.168|169\.254|172\.(?:1[6-9]|2[0-9]|3[01])"
     r"|100\.(?:6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7]))(?:\.[0-9]{1,3}){2}(?![\w.])",
@@ -49,13 +54,14 @@ _WORD = (
     r"(?:pass(?:word|wd|phrase|code)|(?<![A-Za-z])(?:pass|pwd|auth)|secret|token|credentials?"
     r"|(?:api|access|account|private|secret)[-_ ]?key)"
 )
+_SCHEME = r"(?:bearer|basic|token|digest|apikey)"  # RFC 9110, 11.1, and what services made of it
 #: And in what people and programs write.
 _FREE_FORMS = {
     "key": r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?:[^-]|-(?!-))*(?:-----END [A-Z ]{0,30}PRIVATE KEY-----)?",
     "named": rf"(?i:{_WORD}(?:[-_]id)?[\"']?(?: ?= ?|: ?)|--(?:[a-z]+-)?{_WORD}[ =]|[?&]sig=|\bauthorization: ?)"
-    r"(?i:bearer |basic )?[\"']?(?P<named_value>(?![/~$<]|(?i:bearer|basic) )[^\s\"'&;,<>$]{4,})",
+    rf"(?i:{_SCHEME} )?[\"']?(?P<named_value>(?![/~$<]|(?i:{_SCHEME}) )[^\s\"'&;,<>$]{{4,}})",
     "bearer": r"(?i:\bbearer )(?P<bearer_value>[\w.~+/=-]{8,})",
-    "numbered": r"(?i:\b(?:serial(?:[ _-]?(?:number|num|no|nr))?|(?:unique|hive|machine)[ _]?id|asset[ _]?tag))"
+    "numbered": r"(?i:(?<![A-Za-z0-9])(?:serial(?:[ _-]?(?:number|num|no|nr))?|(?:unique|hive|machine)[ _]?id|asset[ _]?tag|s/?n(?=:)))"
     r"[\"']?[ \t]{0,20}[:=# ][ \t]{0,20}[\"']?(?P<numbered_value>(?=[\w-]*[0-9])[\w-]{6,})",
     "ipv4": r"(?<![\w.+-])(?<!==)(?!127\.|0\.0\.0\.0|255\.)(?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])\.){3}"
     r"(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])(?![\w]|\.\w)",
@@ -75,12 +81,30 @@ _IN_PATHS = _one_of(_FORMS)
 #: A path that matches one of `_FORMS` holds one of these, many dashes or many colons. Most paths do not, and there are thousands.
 _SIGNS = (
     *("hf_", "api_org_", "gh", "AKIA", "ASIA", "AIza", "_live_", "gsk_", "r8_", "gl", "npm_", "pypi-", "dckr_", "nvapi-", "ya29", "SG."),
-    *("sk-", "xox", "xapp-", "eyJ", "://", "GPU-", "gpu-", "/media/", "10.", "192.168.", "169.254.", "172.", "100."),
+    *(
+        "sk-",
+        "xox",
+        "xapp-",
+        "eyJ",
+        "://",
+        "GPU-",
+        "gpu-",
+        "/media/",
+        "hooks.slack",
+        "webhooks",
+        "PARTUUID",
+        "@",
+        "10.",
+        "192.168.",
+        "169.254.",
+        "172.",
+        "100.",
+    ),
 )
 _IN_TEXT = _one_of({name: _FREE_FORMS[name] for name in ("key", "named", "bearer", "numbered")} | _FORMS | _FREE_FORMS)
 #: Homes of other people, and what the system mounts for them. `~`, `$USER` and `<user-1>` stand for somebody already.
-_OTHERS = re.compile(r"(?:(?<=/home/)|(?<=/Users/)|(?<=/media/))[^/\s:;,'\"<>$~()\[\]|`]+")
-_ALIAS = re.compile(r"<(?:user|token|serial|uuid|mac|address)-[0-9]{1,9}>")
+_OTHERS = re.compile(r"(?:(?<=/home/)|(?<=/[Uu]sers/)|(?<=\\Users\\)|(?<=/media/))[^/\\\s:;,'\"<>$~()\[\]|`]+")
+_ALIAS = re.compile(r"<(?:user|token|serial|uuid|mac|mail|address)-[0-9]{1,9}>")
 
 
 class Names:
@@ -138,6 +162,8 @@ class Names:
         form = found.lastgroup or ""
         if form == "version":
             return found[0]
+        if form == "mail" and self.home and found.string.endswith(self.home, 0, found.end()):
+            return found[0]  # of a directory service: it goes with the home folder
         value = found[f"{form}_value"] if f"{form}_value" in found.re.groupindex else found[0]
         return found[0].removesuffix(value) + self._alias(_CALLED.get(form, form), value)
 

@@ -179,7 +179,8 @@ def _share(objects: Sequence[CodeObjects], gpu: str) -> str:
 
 def _without_code(code: FileCode, gpu: str) -> Runs:
     if code.sm:
-        return _runs(gpu, "no", f"NVIDIA code only ({_named(code.sm)})")
+        # What brings code for both makers in files of their own loads the one that fits.
+        return Runs(gpu=gpu, answer="no", because=f"NVIDIA code only ({_named(code.sm)})", own=False)
     if code.gpu_api == "cuda":
         words = f" ({', '.join(code.needs[:4])})" if code.needs else ""
         return Runs(gpu=gpu, answer="no", because=f"no GPU code of its own, and linked with CUDA{words}", own=False)

@@ -11,14 +11,26 @@ from rocmkit.gpucode.values import KernelFile
 from rocmkit.inspect import judge
 from rocmkit.inspect.scan import Entry
 from rocmkit.inspect.values import InspectedFile
+from rocmkit.kb.targets import base
 
 #: Of more damaged files than this only the number is told.
 MAX_PROBLEMS = 100
 
 
-def kernel_folder(target: str, library: str, folder: str, entries: Sequence[Entry], gpus: Sequence[str]) -> InspectedFile:
-    """All kernel files of `library` in one folder, read. A file counts for the target that its name says, else for those in it."""
+#: rocBLAS and hipBLASLt load this one first for a card, and it names the files with code: gpucode/tensile.py.
+_FIRST = "TensileLibrary_lazy_"
+
+
+def kernel_folder(
+    target: str, library: str, folder: str, entries: Sequence[Entry], gpus: Sequence[str], *, whole: bool = True
+) -> InspectedFile:
+    """All kernel files of `library` in one folder, read. A file counts for the target that its name says, else for those in it.
+
+    Not `whole`: only some of the files are there to be looked at, so that none can be missed.
+    """
     counts: Counter[str] = Counter()
+    listed: set[str] = set()
+    coded: set[str] = set()
     problems: list[tuple[str | None, str]] = []
     """(target that the file's name says, "FILE: why")."""
     for entry in entries:
@@ -34,7 +46,15 @@ def kernel_folder(target: str, library: str, folder: str, entries: Sequence[Entr
         if found.problem:
             problems.append((found.named, f"{entry.name}: {found.problem}"))
         else:
-            counts.update(_targets(found, entry.name))
+            held = _targets(found, entry.name)
+            counts.update(held)
+            if name.startswith(_FIRST):
+                listed.update(map(base, held))
+            elif found.kind == "tensile-code":
+                coded.update(map(base, held))
+    if whole and listed:
+        problems += [(gfx, f"there is code for {gfx}, and no {_FIRST}{gfx} that leads to it") for gfx in sorted(coded - listed)]
+        problems += [(gfx, f"there is {_FIRST}{gfx}, and no code that it leads to") for gfx in sorted(listed - coded)]
     told = [problem for _, problem in problems[:MAX_PROBLEMS]]
     if len(problems) > MAX_PROBLEMS:
         told.append(f"and {len(problems) - MAX_PROBLEMS} more")
@@ -45,7 +65,7 @@ def kernel_folder(target: str, library: str, folder: str, entries: Sequence[Entr
         kind="kernel-folder",
         size_bytes=sum(entry.size for entry in entries),
         gpu_api="hip",
-        gfx=tuple(ordered),
+        gfx=None if problems else tuple(ordered),
         kernel_libraries={library: ordered},
         problems=tuple(told),
         runs=tuple(judge.kernel_folder_runs(library, ordered, problems, gpu) for gpu in gpus),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,6 +14,7 @@ from rocmkit.facts import Gap
 from rocmkit.gpucode.contents import contents_of
 from rocmkit.gpucode.values import Contents
 from rocmkit.host.base import Host
+from rocmkit.host.names import Names
 from rocmkit.inspect import judge
 from rocmkit.inspect.kernel_folders import kernel_folder
 from rocmkit.inspect.loader import Loader, Made, highest, made_for, newer
@@ -26,6 +27,8 @@ Tell = Callable[[str], None]
 
 #: Reading waits for the disk, and unpacking lets other threads run; more of them than this gain nothing.
 THREADS = 4
+#: Files that are read before they are asked for; what waits takes memory.
+_AHEAD = 100
 
 _EXITS: dict[Answer, Exit] = {"yes": Exit.OK, "no": Exit.BLOCKED, "unknown": Exit.INCONCLUSIVE, "none": Exit.INCONCLUSIVE}
 
@@ -46,6 +49,11 @@ class _Machine:
 
     loader: Loader
     facts: ThisMachine
+    private: Names
+
+    def shown(self, path: str) -> str:
+        """A path of this machine as it may be sent to others: without the home folder and the names of user and machine."""
+        return self.private.hide(printable(path))
 
 
 @dataclass
@@ -98,6 +106,7 @@ def _this_machine(host: Host) -> _Machine:
             glibc=None if isinstance(found.glibc, Gap) else found.glibc,
             glibcxx=None if isinstance(found.glibcxx, Gap) else found.glibcxx,
         ),
+        host.private,
     )
 
 
@@ -114,17 +123,17 @@ def _look_at(
         else:
             left_out[f"{'programs' if file.kind == 'program' else 'libraries'} without GPU code"] += 1
     for (library, folder), entries in target.scan.kernels.items():
-        found.files.append(kernel_folder(printable(target.typed), library, folder, entries, gpus))
+        found.files.append(kernel_folder(machine.shown(target.typed), library, folder, entries, gpus, whole=target.kind != "file"))
         if tell:
-            tell(folder or library)
+            tell(f"the kernel files of {library}")
     if target.kind == "file" and found.files[0].kind == "unknown":
         raise UsageError(f"{target.typed}: {found.files[0].unreadable[0]}")
     glibc, glibc_file = highest((asked, file) for asked, _, file in found.asks)
     glibcxx, glibcxx_file = highest((asked, file) for _, asked, file in found.asks)
     summary = InspectedTarget(
-        target=printable(target.typed),
+        target=machine.shown(target.typed),
         kind=target.kind,
-        path=printable(target.path),
+        path=machine.shown(target.path),
         package=target.package,
         wheel=target.wheel,
         kernel_libraries=_added(file.kernel_libraries for file in found.files),
@@ -134,7 +143,7 @@ def _look_at(
         glibcxx_file=glibcxx_file,
         seen=target.scan.seen,
         left_out=dict(sorted(left_out.items())),
-        notes=tuple(target.scan.notes),
+        notes=tuple(map(machine.shown, target.scan.notes)),
         warnings=tuple(_warnings(target, machine.facts, glibc, glibc_file, glibcxx, glibcxx_file)),
         runs=tuple(judge.together(((file.file, run) for file in found.files for run in file.runs), gpu) for gpu in gpus),
     )
@@ -151,8 +160,11 @@ def _read_all(entries: Sequence[Entry], *, names: bool, tell: Tell | None) -> It
         yield from map(read, entries)
         return
     pool = ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1))
+    ahead = deque(pool.submit(read, entry) for entry in entries[:_AHEAD])
     try:
-        for number, one in enumerate(pool.map(read, entries), 1):
+        for number in range(1, len(entries) + 1):
+            one = ahead.popleft().result()
+            ahead.extend(pool.submit(read, entry) for entry in entries[number + _AHEAD - 1 : number + _AHEAD])
             if tell:
                 tell(f"{number} of {len(entries)} files")
             yield one
@@ -177,7 +189,7 @@ def _file(target: Target, read: _Read, gpus: Sequence[str], machine: _Machine) -
     contents, made = read.contents, read.made
     if contents is None:
         return InspectedFile(
-            target=printable(target.typed),
+            target=machine.shown(target.typed),
             file=read.entry.name,
             kind="unknown",
             size_bytes=read.entry.size,
@@ -194,10 +206,10 @@ def _file(target: Target, read: _Read, gpus: Sequence[str], machine: _Machine) -
         origin = os.path.dirname(os.path.abspath(read.entry.path)) if read.entry.path else None
         elsewhere, missing = machine.loader.needed(code, made, origin, beside=own)
         found = {
-            name: target.where if name in own else printable(elsewhere[name]) for name in code.needs if name in own or name in elsewhere
+            name: target.where if name in own else machine.shown(elsewhere[name]) for name in code.needs if name in own or name in elsewhere
         }
     return InspectedFile(
-        target=printable(target.typed),
+        target=machine.shown(target.typed),
         file=read.entry.name,
         kind=contents.kind,
         size_bytes=read.entry.size,

@@ -21,6 +21,7 @@ MAX_FILES = 3_000_000
 MAX_NOTES = 10
 #: Kernel file systems: their files are no files, and reading one can do something.
 _NOT_FILES = ("/proc", "/sys", "/dev")
+_NEVER = re.compile(r"/(?:proc|sys)(?:/.*)?", re.DOTALL)  # below /dev people keep files too: /dev/shm
 
 _MAGIC = {
     b"\x7fELF": "elf",
@@ -38,7 +39,7 @@ _TENSILE_FOLDER = re.compile(r"(?:.*/)?(?P<library>rocblas|hipblaslt)/(?:[^/]+/)
 _TENSILE = re.compile(r".*\.(?:dat|co|hsaco)(?:\.zlib)?", re.ASCII | re.DOTALL)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there may be very many
 class Entry:
     """A file that may hold GPU code. `name` is its path below the target, `path` its path on this machine, if it has one."""
 
@@ -127,11 +128,16 @@ def take(scan: Scan, entry: Entry, place: str) -> None:
 
 
 def folder(top: str, tell: Callable[[str], None] | None = None) -> Scan:
-    """Walk the folder `top`. Raises OSError where it cannot be listed; a folder below that cannot is noted."""
+    """Walk the folder `top`. Raises OSError where it cannot be listed; a folder below that cannot is noted.
+
+    Raises ValueError for the kernel's own folders. What lies in another root, /proc/PID/root/opt, is none of them.
+    """
+    if _NEVER.fullmatch(os.path.realpath(top)):
+        raise ValueError("what lies there is made up by the kernel: no files")
     scan = Scan()
     inodes: set[tuple[int, int]] = set()
     absolute = os.path.abspath(top)  # and links left as they are
-    for entry, found in _files(top, scan):
+    for entry, found in files(top, scan):
         if found.st_nlink > 1:
             if (found.st_dev, found.st_ino) in inodes:
                 scan.left_out["further names of a file"] += 1
@@ -175,8 +181,8 @@ def printable(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _files(top: str, scan: Scan) -> Iterator[tuple[os.DirEntry[str], os.stat_result]]:
-    """Every regular file below `top`, breadth last; what is not entered is noted."""
+def files(top: str, scan: Scan) -> Iterator[tuple[os.DirEntry[str], os.stat_result]]:
+    """Every regular file below `top`, breadth last; what is not entered is noted. Raises OSError where `top` cannot be listed."""
     folders = [top]
     while folders:
         place = folders.pop()

@@ -5,13 +5,17 @@ from __future__ import annotations
 import csv
 import difflib
 import io
+import json
 import os
 import posixpath
 import re
+import shlex
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
+from urllib.parse import unquote, urlsplit
 
 from rocmkit.errors import UsageError
 from rocmkit.gpucode.source import File
@@ -124,16 +128,22 @@ class Resolver:
 
     def _package(self, typed: str) -> Target:
         packages, metadata, prefix = self._environment(typed)
-        name = normalise(typed)
+        name = normalise(re.sub(r"\[[^\]]*\]$", "", typed))  # extras, as pip takes them, bring other packages
         if name not in packages:
             near = difflib.get_close_matches(name, packages, n=3)
             hint = f"did you mean {', '.join(near)}?" if near else f"./{typed} names a file; --python names another environment"
             raise UsageError(f"{typed}: no such file or folder, and no package of that name is installed in {prefix}", hint)
-        top, _, folder = self.host.private.reveal(metadata[name]).rpartition("/")
-        files = _record(f"{top}/{folder}")
+        about = self.host.private.reveal(metadata[name])
+        top, _, folder = about.rpartition("/")
+        files = _record(about)
         if files is None:
-            files = [file for place in _top_levels(f"{top}/{folder}", name) for file in _below(top, place)]
+            places = [folder] if folder.endswith(".egg") else _top_levels(about, name)
+            files = [file for place in places for file in _below(top, place)]
         found = scan.listed(top, files, self.tell)
+        if not found.entries and not found.kernels and (source := _editable(about)):
+            raise UsageError(f"{typed} is installed in editable mode: its files are elsewhere", f"rocmkit inspect {shlex.quote(source)}")
+        if not found.seen:
+            raise UsageError(f"{typed}: none of its files is where {metadata[name]} says", "name the folder that it is in")
         return Target(typed=typed, kind="package", path=top, scan=found, package=f"{name} {packages[name]}")
 
     def _environment(self, typed: str) -> tuple[dict[str, str], dict[str, str], str]:
@@ -185,13 +195,26 @@ def _top_levels(metadata: str, name: str) -> list[str]:
 
 
 def _below(top: str, place: str) -> list[str]:
-    """The files of one top-level folder, as paths below `top`."""
+    """The files of one top-level folder, or of a module that is one library, as paths below `top`."""
     found = []
-    for folder, _, names in os.walk(f"{top}/{place}"):
-        found += [f"{folder[len(top) + 1 :]}/{name}" for name in names]
-        if len(found) > scan.MAX_FILES:
-            break
+    with suppress(OSError):
+        found += [entry.path[len(top) + 1 :] for entry, _ in islice(scan.files(f"{top}/{place}", Scan()), scan.MAX_FILES)]
+    with suppress(OSError):
+        found += [name for name in os.listdir(top) if name.startswith(f"{place}.") and name.endswith((".so", ".py"))]
     return found
+
+
+def _editable(metadata: str) -> str | None:
+    """The folder that a package was installed from, where its files stayed there; None for any other package.
+
+    https://packaging.python.org/en/latest/specifications/direct-url-data-structure/
+    """
+    try:
+        said = json.loads(_text(f"{metadata}/direct_url.json") or "null")
+        url = urlsplit(said["url"])
+        return unquote(url.path) if said["dir_info"]["editable"] is True and url.scheme == "file" else None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
 
 
 def _text(path: str) -> str | None:

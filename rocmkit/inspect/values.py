@@ -17,7 +17,7 @@ class Runs(Model, kw_only=True):
     answer: Answer  # "none": no GPU code that could be judged
     because: str  # the reason, in one line
     needs: tuple[str, ...] = ()  # states that the card must be in, where --for leaves them open: xnack-, sramecc+
-    own: bool = True  # the file itself holds the code that decides; false: what it loads does
+    own: bool = True  # the file itself holds code for AMD GPUs, which decides; false: what it loads, or what else there is, does
 
 
 class InspectedFile(Model, kw_only=True):
@@ -66,7 +66,7 @@ class WheelFacts(Model, kw_only=True):
 class InspectedTarget(Model, kw_only=True):
     """One TARGET of the command line."""
 
-    target: str  # as it was typed
+    target: str  # as it was typed, with "~" for the home folder and "$USER" for its owner, as in all paths of this machine
     kind: Literal["file", "wheel", "folder", "package"]  # what was named
     path: str  # the file or folder; of a package the folder that it is installed in
     package: str | None  # "NAME VERSION" of an installed package

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from rocmkit.inspect.values import Answer, InspectedFile, InspectedTarget, Inspection, Runs
 from rocmkit.report.summary import counted
-from rocmkit.report.terminal import clean
+from rocmkit.report.terminal import line
 from rocmkit.report.text import ASCII_MARKS, MARKS, Style, style_of, wrapped
 
 VERDICTS = {"yes": "YES", "no": "NO", "unknown": "UNKNOWN", "none": "NOTHING TO JUDGE"}
@@ -53,13 +53,13 @@ def _lines(found: Inspection, look: Look) -> Iterator[str]:
         yield ""
         yield from _target(target, [file for file in found.files if file.target == target.target], found, look)
     yield ""
-    yield look.style(VERDICT_STYLES.get(found.answer or "", "bold"), clean(verdict_line(found)))
+    yield look.style(VERDICT_STYLES.get(found.answer or "", "bold"), line(verdict_line(found)))
 
 
 def verdict_line(found: Inspection) -> str:
     """The one line that ends the text: the worst answer and its reason, or what GPU code there is."""
     if found.answer is None:
-        held = sorted({name for file in found.files for name in file.gfx or ()} | {name for file in found.files for name in file.sm})
+        held = sorted({name for file in found.files for name in _targets(file)})
         part = any(file.gfx is None for file in found.files)
         words = f"GPU code for {', '.join(held)}" if held else "no GPU code"
         return f"{words}{', and part is unreadable' if part else ''}; --for GFX says whether it runs on a card"
@@ -67,6 +67,14 @@ def verdict_line(found: Inspection) -> str:
     worst = [run for run in runs if run.answer == found.answer]
     reasons = "; ".join(dict.fromkeys(f"{run.gpu}: {run.because}" for run in worst))
     return f"{VERDICTS[found.answer]}: {reasons}"
+
+
+def _targets(file: InspectedFile) -> Iterator[str]:
+    """All that it is known to hold code for, also where part of it is unreadable."""
+    yield from file.gfx or [one.target for one in file.objects]
+    yield from file.sm
+    for targets in file.kernel_libraries.values():
+        yield from targets
 
 
 def _target(target: InspectedTarget, files: list[InspectedFile], found: Inspection, look: Look) -> Iterator[str]:
@@ -111,7 +119,7 @@ def _file(file: InspectedFile, look: Look) -> Iterator[str]:
     answers: list[Answer] = [run.answer for run in file.runs]
     worst = min(answers, key=lambda answer: _ORDER[answer], default=None)
     kind = _MARK_OF[worst] if worst else "warning" if file.unreadable or file.problems else "note"
-    yield f"{look.mark(kind)} {look.style('bold', clean(file.file))}" + (
+    yield f"{look.mark(kind)} {look.style('bold', line(file.file))}" + (
         "" if file.kind == "library" else f"  ({file.kind.replace('-', ' ')})"
     )
     for run in file.runs:
@@ -183,7 +191,7 @@ def _table(library: str, targets: dict[str, int]) -> Iterator[str]:
 
 
 def _listed(word: str, lines: Sequence[str], most: int) -> Iterator[str]:
-    for at, line in enumerate(lines[:most]):
-        yield f"    {word if at == 0 else '':<{_LABEL}}{clean(line)}"
+    for at, text in enumerate(lines[:most]):
+        yield f"    {word if at == 0 else '':<{_LABEL}}{line(text)}"
     if len(lines) > most:
         yield f"    {'':<{_LABEL}}and {len(lines) - most} more (--all shows them)"

@@ -10,11 +10,11 @@ from typing import Any, Literal
 from rocmkit.host.recording import Ended, Recording
 from rocmkit.model import Model, to_builtins, to_json
 from rocmkit.report.summary import counted
-from rocmkit.report.terminal import clean
+from rocmkit.report.terminal import line
 
 #: What stands for something private (see host.names), and what that is called.
 _STANDS = re.compile(
-    r"<(container|user|token|serial|uuid|mac|address)-[0-9]{1,9}>|\$USER|\$HOSTNAME|<set>|<user>|<program>|<pid>|(?<![\w/.-])~(?=[/\s\"':,]|$)"
+    r"<(container|user|token|serial|uuid|mac|mail|address)-[0-9]{1,9}>|\$USER|\$HOSTNAME|<set>|<user>|<program>|<pid>|(?<![\w/.-])~(?=[/\s\"':,]|$)"
 )
 _CALLED = {
     "$USER": "the user's name",
@@ -27,6 +27,7 @@ _CALLED = {
     "serial": "serial numbers",
     "uuid": "UUIDs",
     "mac": "MAC addresses",
+    "mail": "mail addresses",
     "address": "IP addresses",
     "<user>": "names of users in the words of programs",
     "<program>": "names of programs",
@@ -148,12 +149,12 @@ def brief(one: Preview) -> str:
         *([f"  hidden     {', '.join(map(_hidden, one.hidden))}"] if one.hidden else []),
         "It is a text file: look at it, or at `rocmkit doctor --from FILE --preview`, before you send it.",
     ]
-    return "".join(clean(line) + "\n" for line in lines)
+    return "".join(line(words) + "\n" for words in lines)
 
 
 def text(one: Preview) -> str:
     """The whole of it, in columns."""
-    return "".join(clean(line) + "\n" for line in _lines(one))
+    return "".join(line(words) + "\n" for words in _lines(one))
 
 
 def _lines(one: Preview) -> Iterator[str]:

@@ -12,3 +12,8 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u2
 def clean(text: str) -> str:
     """`text` with such characters replaced."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def line(text: str) -> str:
+    """`clean`, for one line: a name with a line feed in it cannot begin another, which would look like rocmkit's own."""
+    return re.sub("[\t\n]", "\N{REPLACEMENT CHARACTER}", clean(text))

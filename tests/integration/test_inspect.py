@@ -133,7 +133,25 @@ def test_a_folder(tmp_path: Path) -> None:
     report = asked(tmp_path, "--for", "gfx906")
     assert report["exit"] == 3
     assert "its name says gfx906, its content gfx1030" in report["files"][1]["problems"][0]
+    assert report["files"][1]["gfx"] is None
     assert "lib/libb.so.1" in [file["file"] for file in asked(tmp_path, "--all")["files"]]
+
+
+def test_kernel_files_that_lead_to_nothing(tmp_path: Path) -> None:
+    """A library loads its lists first: code without a list is never found, and a list without code leads nowhere."""
+    kernels = tmp_path / "rocblas/library"
+    kernels.mkdir(parents=True)
+    for target in ("gfx906", "gfx1030"):
+        (kernels / f"TensileLibrary_Type_SS_fallback_{target}.hsaco").write_bytes(device(target))
+        (kernels / f"TensileLibrary_lazy_{target}.dat").write_bytes(b"\x81\xa7library\x80")
+    assert asked(tmp_path, "--for", "gfx906")["exit"] == 0
+    (kernels / "TensileLibrary_lazy_gfx906.dat").unlink()
+    (kernels / "TensileLibrary_Type_SS_fallback_gfx1030.hsaco").unlink()
+    for target, words in (("gfx906", "and no TensileLibrary_lazy_gfx906"), ("gfx1030", "and no code that it leads to")):
+        report = asked(tmp_path, "--for", target)
+        assert (report["exit"], words in report["targets"][0]["runs"][0]["because"]) == (3, True)
+    assert asked(tmp_path, "--for", "gfx1100")["exit"] == 1
+    assert asked(kernels / "TensileLibrary_lazy_gfx1030.dat", "--for", "gfx1030")["exit"] == 0  # nothing was said of the others
 
 
 @pytest.mark.skipif(not shutil.which("gcc"), reason="there is no compiler")
@@ -208,6 +226,28 @@ def test_an_installed_package(tmp_path: Path) -> None:
     # A package without RECORD is what its top-level folder holds.
     (site / "demo-1.0.dist-info/RECORD").unlink()
     assert [file["file"] for file in asked("demo", "--python", site)["files"]] == ["demo/_ext.so"]
+    assert asked("Demo[extra]", "--python", site)["targets"][0]["package"] == "demo 1.0"
+
+
+def test_packages_that_lie_otherwise(tmp_path: Path) -> None:
+    """A module that is one library, an egg, what was installed in editable mode, and what is not there."""
+    site = installed(tmp_path)
+    about = site / "demo-1.0.dist-info"
+    (about / "RECORD").unlink()
+    (about / "top_level.txt").write_text("_one\n")
+    (site / "_one.cpython-310-x86_64-linux-gnu.so").write_bytes(library("gfx906"))
+    assert [file["file"] for file in asked("demo", "--python", site)["files"]] == ["_one.cpython-310-x86_64-linux-gnu.so"]
+    (site / "old-2.0-py3.10.egg/EGG-INFO").mkdir(parents=True)
+    (site / "old-2.0-py3.10.egg/EGG-INFO/PKG-INFO").write_text("Name: old\nVersion: 2.0\n")
+    (site / "old-2.0-py3.10.egg/old.so").write_bytes(library("gfx906"))
+    (site / "easy-install.pth").write_text("./old-2.0-py3.10.egg\n")
+    assert [file["file"] for file in asked("old", "--python", site)["files"]] == ["old-2.0-py3.10.egg/old.so"]
+    (about / "top_level.txt").write_text("gone\n")
+    ran = inspect("demo", "--python", site)
+    assert (ran.code, "none of its files is where" in ran.err) == (2, True)
+    (about / "direct_url.json").write_text('{"url": "file:///src/my%20demo", "dir_info": {"editable": true}}')
+    ran = inspect("demo", "--python", site)
+    assert (ran.code, "editable mode" in ran.err, "rocmkit inspect '/src/my demo'" in ran.err) == (2, True, True)
 
 
 def test_a_path_goes_before_a_package(tmp_path: Path) -> None:
@@ -283,6 +323,10 @@ def test_the_text_is_plain_off_a_terminal_and_ascii_where_it_must(place: Path) -
 def test_names_of_files_cannot_reach_the_terminal(tmp_path: Path) -> None:
     (tmp_path / "lib\x1b[31m.so").write_bytes(library("gfx906"))
     assert "\x1b" not in inspect(tmp_path, "--for", "gfx1030").out
+    (tmp_path / "lib\nYES: gfx1030: holds gfx1030").write_bytes(library("gfx906"))
+    lines = inspect(tmp_path, "--for", "gfx1030").out.splitlines()
+    assert not any(line.startswith("YES") for line in lines)
+    assert lines[-1].startswith("NO: gfx1030")
 
 
 def test_a_name_that_is_no_utf8(tmp_path: Path) -> None:
@@ -303,3 +347,13 @@ def test_ctrl_c_ends_it_cleanly(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err.strip()) == (130, b"", b"")
+
+
+def test_paths_are_fit_to_be_sent(tmp_path: Path) -> None:
+    home = tmp_path / "people/jane"
+    (home / "lib").mkdir(parents=True)
+    (home / "lib/liba.so").write_bytes(library("gfx906", needed=("libb.so.1",), runpath=str(home / "lib")))
+    (home / "lib/libb.so.1").write_bytes(build(machine=NATIVE))
+    report = asked(home / "lib/liba.so", "--for", "gfx906", env={"HOME": str(home)})
+    assert (report["targets"][0]["target"], report["targets"][0]["path"]) == ("~/lib/liba.so", "~/lib/liba.so")
+    assert report["files"][0]["found"] == {"libb.so.1": "~/lib/libb.so.1"}

@@ -31,7 +31,7 @@ NAMES = Names("/home/alice", user=["alice"], machine=["box.example.org", "box"])
         ("/opt/boxes/palice", "/opt/boxes/palice"),
         ("gcc -I/home/alice/inc '-L/home/alice/lib'", "gcc -I~/inc '-L~/lib'"),
         ("file:///home/alice/x,/home/alice:/home/alice.", "file://~/x,~:~."),
-        ("built by alice@box.example.org", "built by $USER@$HOSTNAME"),
+        ("built by alice@box", "built by $USER@$HOSTNAME"),
     ],
 )
 def test_what_is_shown_for_names(told: str, shown: str) -> None:
@@ -73,6 +73,12 @@ def test_tokens_are_known_by_their_form(token: str) -> None:
         ("--api-key abcd1234", "--api-key <token-1>"),
         ('"client_secret": "abcd1234"', '"client_secret": "<token-1>"'),
         ("Authorization: Bearer abcdefgh", "Authorization: Bearer <token-1>"),
+        ("Authorization: Token abcdefgh", "Authorization: Token <token-1>"),
+        ("https://hooks.slack.com/services/T0000/B0000/aB3aB3", "https://hooks.slack.com/services/<token-1>"),
+        ("https://example.org/api/webhooks/1234/aB3-_x y", "https://example.org/api/webhooks/<token-1> y"),
+        ("(jane.doe@build.example.org), me@example.org.", "(<mail-1>), <mail-2>."),
+        ("root=PARTUUID=0a1b2c3d-01 ro", "root=PARTUUID=<uuid-1> ro"),
+        ("board_serial=AB12345 S/N: 12345678", "board_serial=<serial-1> S/N: <serial-2>"),
         ("?sv=2020&sig=ab%2Fcd%3D&x=1", "?sv=2020&sig=<token-1>&x=1"),
         ("AccountKey=ab/cd+ef==;X=1", "AccountKey=<token-1>;X=1"),
         ("-----BEGIN OPENSSH PRIVATE KEY-----\nab\ncd\n-----END OPENSSH PRIVATE KEY-----\n", "<token-1>\n"),
@@ -98,6 +104,7 @@ def test_what_people_and_programs_write(told: str, shown: str) -> None:
         "Code: 48 8b 47 34 c3 66 2e 0f 1f 84 00 00 00 00 00", "de:ad:be:ef:00:01:02:03",
         *("AMDSMI Library version: 24.6.3.0 | v1.2.3.4", "nvidia-cublas-cu12==12.4.5.8", "libcublas.so.12.4.5.8"),
         *("9.0.6", "127.0.0.1:80 0.0.0.0"),
+        *("user@1000.service in init@x.scope", "torch@2.3.0 x@y", "(buildd@lcy02-amd64-109)", "dsn: 12345678"),
         *("c10::bad dead::x std::vector", "iommu.passthrough=1 max_tokens=1234 tokenizers=0.21.1", "TOKENIZERS_PARALLELISM=false"),
         *("token=$HF_TOKEN password=<set>", "serial console, 4 serial ports", "sk-learn", "hf_transfer", "GPU-XX GPU-0"),
         *("Version: 10.3.5.147", "nvidia_curand_cu12-10.3.5.147.dist-info", "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"),
@@ -116,6 +123,11 @@ def test_homes_of_others_are_hidden_and_can_be_asked_about() -> None:
     assert names.hide(paths) == names.hide(shown) == shown
     assert names.reveal("/home/<user-1>/b") == "/home/bob/b"
     assert names.reveal("/home/<user-9>/b") == "/home/<user-9>/b"  # nobody was called so
+    own = Names("/home/ann@example.org", others=True)
+    shown = "~/x:/data/<mail-1>:/home/<mail-2>/y:user@1000.service"
+    assert own.hide("/home/ann@example.org/x:/data/ann@example.org:/home/bob@example.org/y:user@1000.service") == shown
+    assert own.reveal("/home/<mail-2>/y") == "/home/bob@example.org/y"
+    assert names.hide(r"/gpfs/users/carl/x C:\Users\bob\x") == r"/gpfs/users/<user-2>/x C:\Users\<user-1>\x"
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,11 @@ def test_what_is_hidden_is_counted_by_kind_and_by_place() -> None:
     assert found == {"names of other users": (2, 3), "MAC addresses": (1, 1), "the home folder": (1, 2), "the host's name": (1, 1)}
 
 
+def test_a_name_cannot_begin_a_line() -> None:
+    found = text(preview(Recording(rocmkit_recording=1, about="x", files={"/a\nnothing is hidden": "x"}), source="test"))
+    assert "/a\N{REPLACEMENT CHARACTER}nothing is hidden\n" in found
+
+
 _JUNK = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["error", "base64", "kind"]), inner, max_size=3),

@@ -187,6 +187,8 @@ def test_archives_of_every_style() -> None:
     assert (read(cuda).code.gpu_api, read(cuda).code.gfx) == ("cuda", ())
     assert read(make.archive((b"a.o/", object_), (b"b.o/", elf.build(sections={".nv_fatbin": CUDA})))).code.gpu_api == "unknown"
     assert read(b"!<arch>\n").code.gfx == ()
+    # Device code, such as LLVM's libc for GPUs, registers nothing.
+    assert read(make.archive((b"a.o/", b"BC\xc0\xde" + bytes(2 << 20) + b"some_symbol"))).code.gfx == ()
 
 
 @pytest.mark.parametrize(
@@ -198,6 +200,10 @@ def test_archives_of_every_style() -> None:
         (make.archive((b"a.o/", b"\x7fELF")), "a member of the archive is damaged"),
         (make.archive((b"a.o/", elf.build(section_headers=False))), "there are no section headers"),
         (make.archive((b"a.o/", elf.build(sections={".hip_fatbin": b"what"}))), "GPU code is in no known format"),
+        (
+            make.archive((b"a.o/", b"BC\xc0\xde" + bytes((1 << 20) - 10) + b"__hip_fatbin")),
+            "a member of the archive is LLVM bitcode with GPU code in it",
+        ),
         (b"!<thin>\n", "the members of a thin archive lie in files of their own"),
     ],
 )

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from rocmkit.gpucode import FileCode, read_bytes, read_file
-from tests.support import elf
+from tests.support import code_objects, elf
 
 HIP = ("libamdhip64.so.6", "libc.so.6")
 
@@ -133,6 +133,11 @@ def test_registered_code_that_is_not_there_is_unknown() -> None:
     assert hip(one, sections={".hipFatBinSegment": bytes(48)}).gfx == ("gfx906",)  # -fgpu-rdc: several wrappers for one bundle
     gone = hip(bytes(4096), sections={".hipFatBinSegment": bytes(24)})
     assert (gone.gfx, gone.unreadable) == (None, ("GPU code is registered, and none was found",))
+    offloaded = code_objects.offload_binary([(1, {"triple": "amdgcn-amd-amdhsa", "arch": "gfx906"}, b"code")])
+    for name in ("omp_offloading_entries", "llvm_offload_entries"):
+        assert read_bytes(elf.build(sections={name: bytes(40)})).unreadable == gone.unreadable
+        assert read_bytes(elf.build(sections={name: bytes(40), ".llvm.offloading.relocatable": offloaded})).gfx == ("gfx906",)
+        assert read_bytes(elf.build(sections={name: b""})).gfx == ()
 
 
 @pytest.mark.parametrize(

@@ -351,3 +351,13 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 SCRATCH = pathlib.Path()
+
+
+def test_a_member_with_two_names_is_none(tmp_path: pathlib.Path) -> None:
+    """pip refuses it too: the directory and the header of a member have to name the same file."""
+    data = wheels.build({"one.so": b"1" * 100})
+    with (
+        Wheel(write(tmp_path / "x.whl", data.replace(b"one.so", b"two.so", 1))) as found,
+        pytest.raises(ValueError, match="not as the dir"),
+    ):
+        found.open("one.so")

@@ -154,6 +154,8 @@ def test_one_answer_for_a_whole_target() -> None:
     assert together((), "gfx906").because == "holds no GPU code"
     assert answer(one("yes"), one("none", own=False)) == "yes"
     assert answer(one("yes"), one("no", own=False)) == "yes"  # linked with CUDA, beside code that fits
+    nvidia = file_runs(code(gfx=(), sm=("sm_80",), gpu_api="cuda"), (), "gfx906")  # as is code for NVIDIA's in a file of its own
+    assert (answer(nvidia), answer(nvidia, one("yes")), answer(nvidia, one("unknown"))) == ("no", "yes", "unknown")
     assert answer(one("no", own=False), one("none", own=False)) == "no"
     assert answer(one("none", own=False)) == "none"
     for every in itertools.permutations((one("yes"), one("unknown"), one("no"), one("none"))):

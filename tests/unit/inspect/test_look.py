@@ -91,3 +91,10 @@ def test_any_other_name_is_refused(text: str) -> None:
         assert error.hint
     else:
         assert kb.arch(found)
+
+
+def test_many_files_come_in_their_order(tmp_path: Path) -> None:
+    for number in range(250):
+        (tmp_path / f"{number:03}.so").write_bytes(WHOLE[0])
+    found = look([str(tmp_path)], ["gfx906"], LiveHost())
+    assert [file.file for file in found.files] == [f"{number:03}.so" for number in range(250)]

@@ -88,6 +88,14 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
         folder(str(tmp_path / "nothing"))
 
 
+@pytest.mark.parametrize("place", ["/proc", "/proc/self/task", "/sys", "/proc/self/root/sys/class"])
+def test_what_the_kernel_makes_up_is_not_walked(place: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="made up by the kernel"):
+        folder(place)
+    (tmp_path / "a.so").write_bytes(build())
+    assert names(folder(f"/proc/self/root{tmp_path}")) == ["a.so"]
+
+
 def test_a_list_of_files_cannot_lead_out(tmp_path: Path) -> None:
     top = tmp_path / "site"
     top.mkdir()
