@@ -34,6 +34,8 @@ def looked_at(python: str | None, sysroot: Path | None, recordings: tuple[Path, 
         return [(_collect(host, inside or python), f"files below {sysroot}")]
     if record is None:
         return [(_collect(live(), named(python)), "this machine")]
+    if _is_other(record):
+        raise UsageError(f"{record} is there and no recording: it would be lost", "name another file, or remove that one first")
     facts, kept = _recorded(python)
     from rocmkit.host.recording import dump
     from rocmkit.report import preview
@@ -46,7 +48,7 @@ def looked_at(python: str | None, sysroot: Path | None, recordings: tuple[Path, 
 def recording(python: str | None, recordings: tuple[Path, ...]) -> tuple[Recording, str]:
     """The recording to preview: one that is there, or one of this machine that is not written anywhere."""
     if not recordings:
-        return _recorded(python)[1], "this machine"
+        return _recorded(python)[1], "a recording of this machine"
     path, loaded = _loaded(recordings[0])
     return loaded, path.name
 
@@ -87,12 +89,36 @@ def named(python: str | None) -> str | None:
     """What --python names: a path, or a program on PATH. Raises UsageError where there is neither."""
     if python is None:
         return None
-    if python and os.path.lexists(Path(python).expanduser()):
+    hint = "name an interpreter or an environment's folder"
+    place = Path(python).expanduser()
+    if python and os.path.lexists(place):
+        if place.is_file() and not os.access(place, os.X_OK):
+            raise UsageError(f"--python {python}: that file is no program", hint)
+        if place.is_dir() and place.name not in {"site-packages", "dist-packages"} and not _has_python(place):
+            raise UsageError(f"--python {python}: there is no Python in that folder", hint)
         return python
     found = shutil.which(python) if python and "/" not in python else None
     if found is None:
-        raise UsageError(f"--python {python!r}: no such file, folder or program", "name an interpreter or an environment's folder")
+        raise UsageError(f"--python {python!r}: no such file, folder or program", hint)
     return found
+
+
+def _has_python(folder: Path) -> bool:
+    """Whether a folder can be an environment: it has an interpreter, a link to one that is gone, or an environment's own marks."""
+    marks = ("bin/python", "bin/python3", "pyvenv.cfg", "conda-meta")
+    return any(os.path.lexists(folder / mark) for mark in marks) or any(folder.glob("lib/python3*"))
+
+
+def _is_other(path: Path) -> bool:
+    """Whether a file is there that somebody wants to keep: a regular one that is neither empty nor a recording."""
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(64)
+    except OSError:
+        return False  # writing to it says why not
+    return bool(beginning) and not beginning.startswith(b"rocmkit_recording:")
 
 
 def _collect(host: Host, python: str | None) -> Facts:

@@ -73,11 +73,11 @@ def _run(one: Check, facts: Facts, results: Mapping[str, Result]) -> Result:
         section = getattr(facts, name)
         if isinstance(section, Gap):
             because = say("{section} is not known: {detail}", section=name, detail=section.detail)
-            return result("skipped", because, gap=section.reason)
+            return result("skipped", because, gap=section.reason, unknown=True)
     for cause in one.after:
         known = results.get(cause)
         if known is not None and known.outcome == "found":
-            return result("skipped", say("explained by {code} ({cause})", code=known.code, cause=cause))
+            return result("skipped", say("explained by {code} ({cause})", code=known.code, cause=cause), cause=cause)
     try:
         outcome = one.judge(**arguments)
         if isinstance(outcome, Found):
@@ -87,8 +87,8 @@ def _run(one: Check, facts: Facts, results: Mapping[str, Result]) -> Result:
     match outcome:
         case Passed(seen):
             return result("ok", seen=seen)
-        case Skipped(because):
-            return result("skipped", because)
+        case Skipped(because, unknown):
+            return result("skipped", because, unknown=unknown)
 
 
 def _fitted(finding: Finding, facts: Facts) -> Finding:

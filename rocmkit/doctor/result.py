@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from typing import Literal
 
@@ -79,17 +80,22 @@ class Passed(Model):
 
 
 class Skipped(Model):
-    """The check could not or need not judge."""
+    """The check could not judge, since something it needs is not known, or need not: there is nothing here that it speaks of."""
 
     because: Text
+    unknown: bool = False
 
 
 Outcome = Found | Passed | Skipped
 
 
+#: How checks say that they would judge if they could see.
+_UNKNOWN = re.compile("not known|could not be|only running")
+
+
 def skip(template: str, **values: Value) -> Skipped:
-    """Skipped, in one line."""
-    return Skipped(say(template, **values))
+    """Skipped, in one line. The words of _UNKNOWN, or a gap's own `detail` among the values, say that something is not known."""
+    return Skipped(say(template, **values), unknown="detail" in values or _UNKNOWN.search(template) is not None)
 
 
 def judge(findings: list[Finding], *seen: Seen) -> Outcome:
@@ -111,3 +117,5 @@ class Result(Model, kw_only=True):
     findings: tuple[Finding, ...] = ()
     seen: tuple[Seen, ...] = ()
     gap: str | None = None  # the reason of the gap that made it skip, if one did
+    unknown: bool = False  # it was skipped since something that it needs is not known
+    cause: str | None = None  # it was skipped since the finding of this check, by its id, explains what it would find

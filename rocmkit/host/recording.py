@@ -67,17 +67,25 @@ class Recording(Model, kw_only=True, omit_defaults=True):
 
 def load(text: str, *, source: str) -> Recording:
     """A recording from YAML. Raises DataError."""
-    found = convert(load_yaml(text, source=source), Recording, source=source)
+    if not text.strip():
+        raise DataError(f"{source}: it is empty")
+    try:
+        document = load_yaml(text, source=source)
+    except DataError as error:
+        raise DataError(f"{error}{'' if text.endswith(chr(10)) else ' (is the file cut off?)'}") from None
+    if not isinstance(document, dict) or "rocmkit_recording" not in document:
+        raise DataError(f"{source}: it has no line `rocmkit_recording: {FORMAT}`")
+    found = convert(document, Recording, source=source)
     try:
         to_json(found)
     except (ValueError, TypeError, OverflowError, RecursionError) as error:  # half a letter, as PyYAML without libyaml lets through
         raise DataError(f"{source}: what no machine says: {error}") from None
     if found.rocmkit_recording != FORMAT:
         raise DataError(f"{source}: recording format {found.rocmkit_recording}; this rocmkit reads {FORMAT}")
-    paths = [
-        path for answers in (found.files, found.folders, found.links, found.stats, found.gpu_code, found.kernel_files) for path in answers
-    ]
-    if any(len(path) > MAX_PATH for path in (*paths, *filter(_is_text, found.links.values()))):
+    tree = (found.files, found.folders, found.links, found.stats, found.gpu_code, found.kernel_files)
+    paths = [path for answers in tree for path in answers]
+    others = (path for answers in (found.space, found.writable, found.databases) for path in answers)
+    if any(len(path) > MAX_PATH for path in (*paths, *others, *filter(_is_text, found.links.values()))):
         raise DataError(f"{source}: a path is longer than {MAX_PATH} letters")
     if found.whole and sum(path.count("/") for path in paths) > MAX_FOLDERS:
         raise DataError(f"{source}: more than {MAX_FOLDERS} folders")

@@ -158,7 +158,7 @@ def text(one: Preview) -> str:
 
 
 def _lines(one: Preview) -> Iterator[str]:
-    yield f"What a recording of {one.source} holds: {_counts(one)}"
+    yield f"What {one.source} holds: {_counts(one)}"
     places = [(_hidden(row), f"in {counted(row.places, 'place')}") for row in one.hidden]
     yield from _table("Hidden: something else stands for it", places or [("nothing", "in no place")])
     yield from _table(

@@ -58,6 +58,8 @@ class Judgement(Model, kw_only=True):
     outcome: Literal["ok", "found", "skipped", "crashed"]  # how the check ended
     because: str | None  # why it was skipped, or how it crashed
     gap: GapReason | None  # the reason of the gap that made it skip
+    unknown: bool  # it was skipped since something that it needs is not known; else it had nothing to judge, or `cause` explains it
+    cause: str | None  # the id of the check whose finding explains what this one would find, for which it was skipped
     findings: tuple[Fault, ...]  # faults, for outcome "found"
     seen: tuple[Evidence, ...]  # evidence, for outcome "ok"
 
@@ -108,6 +110,8 @@ def _judgement(result: Result) -> Judgement:
         outcome=result.outcome,
         because=_text(result.because),
         gap=result.gap,  # type: ignore[arg-type]
+        unknown=result.unknown,
+        cause=result.cause,
         findings=tuple(_fault(finding) for finding in result.findings),
         seen=tuple(Evidence(where=seen.where, what=seen.what) for seen in result.seen),
     )

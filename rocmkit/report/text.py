@@ -92,6 +92,8 @@ def _folded(report: Report, style: Style, marks: dict[str, str], width: int) -> 
     above = [detail for _, _, detail in summary.failures(report.facts)]
     by_reason: dict[str, list[str]] = {}
     for one in skipped:
+        if not (one.unknown or one.cause):
+            continue
         reason = one.because or ""
         for detail in above:
             reason = reason.replace(detail, "see above")
@@ -106,7 +108,11 @@ def _folded(report: Report, style: Style, marks: dict[str, str], width: int) -> 
         for reason, codes in by_reason.items():
             which = ", ".join(codes) if len(codes) <= _MANY else f"{len(codes)} checks"
             yield from wrapped("    ", f"{which}: {reason}", width, indent=6)
-    if passed or by_reason:
+    idle = [one.code for one in skipped if not (one.unknown or one.cause)]
+    if idle:
+        line = f"{summary.counted(len(idle), 'check')} with nothing to judge here: {', '.join(idle)}"
+        yield from wrapped("- ", line, width, indent=2)
+    if passed or by_reason or idle:
         yield ""
 
 

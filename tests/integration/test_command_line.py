@@ -108,11 +108,14 @@ def test_strict_makes_warnings_count() -> None:
         (("doctor", "--only", "RK999"), "no check is called 'RK999'"),
         (("doctor", "--from", "/dev/null"), "not a recording"),
         (("doctor", "--sysroot", "/nowhere"), "does not exist"),
-        (("explain",), "name one check"),
+        (("explain",), "which check"),
+        (("explain", "RK101", "--list"), "pass one of them"),
         (("doctor", "--only", "RK101", "--skip", "RK101"), "leave no check"),
         (("doctor", "--record", "x.yaml", "-o", "x.yaml"), "named twice"),
         (("doctor", "--python", "/nope/python"), "no such file"),
         (("doctor", "--python", ""), "no such file"),
+        (("doctor", "--python", "/etc/passwd"), "is no program"),
+        (("doctor", "--python", "/etc"), "no Python in that folder"),
         (("doctor", "-o", "/dev/full"), "No space left on device"),
         (("explain", "kfd-permision"), "did you mean kfd-permission"),
         (("nonsense",), "No such command"),
@@ -232,3 +235,14 @@ REAL_GPUS = {
     "gfx906-mi50-single": {"gfx906"},
     "mixed-6gpu-rocprofiler-sdk": {"gfx906", "gfx1102", "gfx1032", "gfx942", "gfx950", "gfx1201"},
 }
+
+
+def test_a_recording_replaces_a_recording_and_nothing_else(tmp_path: Path) -> None:
+    notes, old = tmp_path / "notes.txt", tmp_path / "old.yaml"
+    notes.write_text("dear to me\n")
+    refused = rocmkit("doctor", "--record", str(notes))
+    assert (refused.code, notes.read_text()) == (2, "dear to me\n")
+    assert "no recording" in refused.err
+    old.write_text("rocmkit_recording: 1\nabout: an old one\n")
+    assert rocmkit("doctor", "--record", str(old)).code != 2
+    assert "an old one" not in old.read_text()

@@ -128,8 +128,10 @@ def test_recorded_values_name_neither_the_home_folder_nor_secrets(tmp_path: Path
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("", "Expected `object`"),
-        ("[]", "Expected `object`"),
+        ("", "it is empty"),
+        ("[]", "no line `rocmkit_recording"),
+        ("notes: mine\n", "no line `rocmkit_recording"),
+        ('rocmkit_recording: 1\nabout: "x', "cut off"),
         ("rocmkit_recording: 99\nabout: x\n", "recording format 99"),
         ("rocmkit_recording: 1\nabout: x\nexec: rm\n", "unknown field `exec`"),
         ("rocmkit_recording: 1\nabout: x\ncommands: [{argv: 1}]\n", "argv"),

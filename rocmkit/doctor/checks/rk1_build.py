@@ -60,6 +60,8 @@ def secure_boot(driver: Driver, gpus: tuple[Gpu, ...], system: System, kernel_lo
         return judge([], Seen("/sys/module/amdgpu", "the module is loaded"), *told)
     if all(gpu.pci_driver is not None for gpu in gpus):
         return skip("no GPU waits for amdgpu")
+    if isinstance(system.kernel, Gap):
+        return skip("the running kernel is not known: {detail}", detail=system.kernel.detail)
     built = [tree for tree in driver.dkms if system.kernel in tree.kernels]
     refused = [line for line in _log.texts(kernel_log) if _REFUSED.search(line)]
     if not built:

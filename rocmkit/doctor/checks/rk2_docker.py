@@ -45,8 +45,10 @@ def docker_desktop(system: System) -> Outcome:
     - sickcodes/Docker-OSX#786
     - https://docs.docker.com/engine/manage-resources/contexts/
     """
-    if isinstance(system.container, Gap) or system.container is not None:
-        return skip("this is a container, or that is not known: the docker command of the host counts")
+    if isinstance(system.container, Gap):
+        return skip("it is not known whether this is a container: {detail}", detail=system.container.detail)
+    if system.container is not None:
+        return skip("this is a container: the docker command of the host counts")
     if system.wsl is True:
         return skip("this is WSL: Docker Desktop goes other ways there")
     if isinstance(system.docker_context, Gap):
@@ -103,8 +105,10 @@ def seccomp(system: System, gpus: tuple[Gpu, ...], kfd: Kfd | Gap) -> Outcome:
     - containerd/containerd#13610
     - https://rocm.docs.amd.com/projects/install-on-linux/en/latest/how-to/docker.html
     """
-    if isinstance(system.container, Gap) or system.container is None:
-        return skip("this is no container, or that is not known")
+    if isinstance(system.container, Gap):
+        return skip("it is not known whether this is a container: {detail}", detail=system.container.detail)
+    if system.container is None:
+        return skip("this is no container")
     if system.container not in _FILTERING:
         return skip("{container} filters hardly any system call", container=system.container)
     if isinstance(system.seccomp, Gap):
@@ -165,8 +169,10 @@ def newer_than_host(system: System, driver: Driver, python: Python | Gap, rocm: 
     - FoldingAtHome/containers#26
     - https://rocm.docs.amd.com/projects/install-on-linux/en/latest/reference/user-kernel-space-compat-matrix.html
     """
-    if isinstance(system.container, Gap) or system.container is None:
-        return skip("this is no container, or that is not known")
+    if isinstance(system.container, Gap):
+        return skip("it is not known whether this is a container: {detail}", detail=system.container.detail)
+    if system.container is None:
+        return skip("this is no container")
     if isinstance(driver.version, Gap):
         return skip("the host's driver is not known: {detail}", detail=driver.version.detail)
     users = user_spaces(python, rocm)

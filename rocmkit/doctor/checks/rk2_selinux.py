@@ -68,6 +68,8 @@ def selinux(system: System, access: Access, gpus: tuple[Gpu, ...], kernel_log: K
         return judge([_finding(system, refused, denied[-3:], _type(denied[-1]) or "a confined type", "likely")])
     if isinstance(system.selinux, Gap) and own is None:
         return skip("it is not known whether SELinux enforces: {detail}", detail=system.selinux.detail)
+    if refused and isinstance(system.selinux_type, Gap):
+        return skip("how SELinux confines this process is not known: {detail}", detail=system.selinux_type.detail)
     if refused or not nodes:
         return skip("nothing shows that SELinux refused the device files: see kfd-permission and container-gid")
     if confined and not isinstance(runtime, Gap) and "HSA_STATUS_ERROR" in (runtime.error or "") and all(n.open == "ok" for n in nodes):

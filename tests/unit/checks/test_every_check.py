@@ -145,3 +145,15 @@ def test_a_pass_is_never_made_of_gaps(check: Check) -> None:
 def test_checks_name_sections_that_there_are() -> None:
     sections = set(typing.get_type_hints(Facts))
     assert {name for check in all_checks() for name in check.needs} <= sections
+
+
+@each_check
+def test_what_is_not_known_is_told_from_what_is_not_there(check: Check) -> None:
+    """A check that could judge, and cannot once one field is a gap, says that something is not known."""
+    for facts in CASES[check.code]:
+        for name in check.needs:
+            section = getattr(facts, name)
+            for field, kind in typing.get_type_hints(type(section)).items() if isinstance(section, msgspec.Struct) else ():
+                if Gap in typing.get_args(kind):
+                    result = alone(check, changed(facts, **{name: changed(section, **{field: gap("denied", "why")})}))
+                    assert result.outcome != "skipped" or result.unknown, (name, field, str(result.because))
