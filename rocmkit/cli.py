@@ -87,8 +87,7 @@ def doctor(
       rocmkit doctor --preview            what a recording of this machine would tell
       rocmkit doctor --record machine.yaml && rocmkit doctor --from machine.yaml
     """
-    if as_json and form not in {None, "json"}:
-        raise UsageError(f"--json and --format {form} contradict each other")
+    form = _form(as_json, form)
     if recordings and (sysroot or record or python):
         raise UsageError("--from cannot be combined with --sysroot, --record or --python", "a recording holds its own machine")
     if sysroot and record:
@@ -97,7 +96,6 @@ def doctor(
         raise UsageError(f"{output} is named twice: the report would overwrite the recording")
     if preview and (sysroot or only or skip or strict or form == "markdown" or len(recordings) > 1):
         raise UsageError("--preview shows one recording, as text or JSON, and makes no checks")
-    form = "json" if as_json else form or "text"
     if preview:
         write(_render_preview(*recording(python, recordings), form), output)
         return Exit.OK
@@ -127,7 +125,8 @@ def explain(name: str | None, list_all: bool, as_json: bool) -> Exit:
     from rocmkit.report import json
 
     if bool(name) == list_all:
-        raise UsageError("name one check or pass --list, not both", "`rocmkit explain RK201`, `rocmkit explain --list`")
+        both = "a check and --list are given: pass one of them" if name else "which check?"
+        raise UsageError(both, "`rocmkit explain RK201`, or `rocmkit explain --list` for all")
     if name:
         page = pages.find(name)
         write(json.render(page) if as_json else pages.markdown(page), None)
@@ -140,8 +139,8 @@ def explain(name: str | None, list_all: bool, as_json: bool) -> Exit:
 @cli.command(
     epilog="""\b
 Exit codes:
-  0  printed; with --for: it runs on every card that was named
-  1  with --for: it does not            2  usage error
+  0  printed; with --for: it holds code for every card that was named
+  1  with --for: it does not            2  usage error, or no such TARGET
   3  with --for: not known, or nothing to judge
   4  --for native without an AMD GPU    70  a bug in rocmkit"""
 )
@@ -150,7 +149,8 @@ Exit codes:
 @click.option("--python", "python", metavar="PATH", help="Environment that packages are looked up in. Default: as for doctor.")
 @click.option("--names", is_flag=True, help="Also list the names of the kernels.")
 @click.option("--all", "everything", is_flag=True, help="Show every file, those without GPU code too.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), help="How to print it. Default: text.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to a file.")
 def inspect(
     targets: tuple[str, ...],
@@ -159,6 +159,7 @@ def inspect(
     names: bool,
     everything: bool,
     as_json: bool,
+    form: str | None,
     output: Path | None,
 ) -> Exit:
     """Say what GPU code a file holds, what it needs, and whether it runs on a card. Loads and executes nothing of it.
@@ -176,12 +177,13 @@ def inspect(
     from rocmkit.inspect.cards import cards as known_cards
     from rocmkit.inspect.look import look
 
+    form = _form(as_json, form)
     host = live()
     asked = known_cards(cards, host)
     python = named(python)
     with progress(after_s=2) as tell:
         found = look(targets, asked, host, python=python, names=names, everything=everything, tell=tell)
-    if as_json:
+    if form == "json":
         from rocmkit.report import json
 
         write(json.render(found), output)
@@ -190,6 +192,13 @@ def inspect(
 
         write(text.render(found, everything=everything, **drawing(to_terminal=output is None)), output)
     return Exit(found.exit)
+
+
+def _form(as_json: bool, form: str | None) -> str:
+    """How to print, of the two options that say so."""
+    if as_json and form not in {None, "json"}:
+        raise UsageError(f"--json and --format {form} contradict each other")
+    return "json" if as_json else form or "text"
 
 
 def _chosen(only: tuple[str, ...], skip: tuple[str, ...]) -> tuple[list[Check], tuple[str, ...]]:

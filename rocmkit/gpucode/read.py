@@ -49,6 +49,7 @@ def file_code(source: Source, elf: Elf, found: Found) -> FileCode:
     """What was read of one ELF file as a value."""
     problems = {**elf.problems, **found.problems, **found.remarks}
     api = _api(elf, found, problems)
+    path = elf.runpath if elf.runpath is not None else elf.rpath or ""
     return FileCode(
         size_bytes=source.size,
         gpu_api=api,
@@ -56,7 +57,8 @@ def file_code(source: Source, elf: Elf, found: Found) -> FileCode:
         sm=tuple(sorted(found.sm)),
         soname=elf.soname,
         needs=elf.needs,
-        rpath=tuple(part for part in (elf.runpath or elf.rpath or "").split(":") if part),
+        # glibc's elf/dl-load.c, fillin_rpath: an empty entry is the current folder, an empty path is none at all
+        rpath=tuple(part or "." for part in path.split(":")) if path else (),
         rpath_kind="runpath" if elf.runpath is not None else "rpath" if elf.rpath is not None else None,
         bundles=found.bundles,
         compressed=found.compressed,

@@ -14,7 +14,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
 from rocmkit.gpucode.values import CodeObjects, FileCode
-from rocmkit.inspect.values import Answer, Runs
+from rocmkit.inspect.values import Answer, InspectedFile, Runs
 from rocmkit.kb.targets import arch as known_arch
 from rocmkit.kb.targets import base, compatible, parse_target
 
@@ -34,8 +34,11 @@ _WITHOUT: dict[str, tuple[Answer, str]] = {
 }
 
 
-def file_runs(code: FileCode, objects: Sequence[CodeObjects], gpu: str) -> Runs:
-    """Whether what one file holds runs on `gpu`, a target id that the knowledge base knows."""
+def file_runs(code: FileCode | InspectedFile, objects: Sequence[CodeObjects], gpu: str, loads: Mapping[str, str] | None = None) -> Runs:
+    """Whether what one file holds runs on `gpu`, a target id that the knowledge base knows.
+
+    `loads`: needed libraries that bear on GPUs, and what they hold, as `holds` says it.
+    """
     held = sorted({*(code.gfx or ()), *(one.target for one in objects)})
     old = {one.target for one in objects if one.generic_version is not None and one.generic_version < GENERIC_VERSION}
     answer, because, needs = _fits([target for target in held if target not in old], gpu)
@@ -51,7 +54,7 @@ def file_runs(code: FileCode, objects: Sequence[CodeObjects], gpu: str) -> Runs:
         return _runs(gpu, "unknown", "holds SPIR-V, which newer ROCm runtimes compile for the card when it is loaded")
     if held:
         return _runs(gpu, "no", because)
-    return _without_code(code, gpu)
+    return _without_code(code, gpu, loads or {})
 
 
 def kernel_folder_runs(library: str, targets: Mapping[str, int], problems: Sequence[tuple[str | None, str]], gpu: str) -> Runs:
@@ -64,12 +67,44 @@ def kernel_folder_runs(library: str, targets: Mapping[str, int], problems: Seque
     if answer != "no":
         count = sum(number for target, number in targets.items() if compatible(target, gpu))
         if bad:
-            return _runs(gpu, "unknown", f"{because} ({count} files), but {bad[0]}", needs)
-        return _runs(gpu, answer, f"{because} ({count} files)", needs)
+            return _runs(gpu, "unknown", f"{because} ({_files(count)}), but {bad[0]}", needs)
+        return _runs(gpu, answer, f"{because} ({_files(count)})", needs)
     if bad:
         return _runs(gpu, "unknown", f"part is unreadable: {bad[0]}")
     without, words = _WITHOUT[library]
     return _runs(gpu, without, words.format(gfx=base(gpu)))
+
+
+def kernel_file_runs(targets: Sequence[str], problem: str | None, gpu: str, *, lists: bool) -> Runs:
+    """What one kernel file by itself says of `gpu`; `lists`: it holds no code, and names or tunes that of others."""
+    if problem:
+        return _runs(gpu, "unknown", f"it cannot be used: {problem}")
+    if lists:
+        return Runs(gpu=gpu, answer="none", because=f"lists kernels for {_named(targets, 'no known card')}, no code itself", own=False)
+    if not targets:
+        return _runs(gpu, "unknown", "it does not say for which cards it is")
+    answer, because, needs = _fits(targets, gpu)
+    return _runs(gpu, "none" if answer == "no" else answer, because, needs)
+
+
+def nothing(candidates: int, seen: int, left_out: int, unread: int) -> tuple[Answer, str]:
+    """The answer where no file of a target bears on GPUs: `candidates` of the `seen` files could, `unread` could not be looked at."""
+    if unread:
+        return "unknown", "nothing that could be read holds GPU code, and part could not be read"
+    if seen:
+        return "none", "holds no GPU code" if candidates else f"{_files(seen)}, and none that can hold GPU code"
+    return "none", "holds no files of its own, and links are not followed" if left_out else "it is empty"
+
+
+def holds(code: FileCode | InspectedFile) -> str | None:
+    """What a library means for those that load it, in a few words; None: nothing that bears on GPUs."""
+    if code.gfx:
+        return f"code for {_named(code.gfx)}"
+    if code.gfx is None:
+        return "part is unreadable"
+    if code.sm:
+        return "NVIDIA code"
+    return {"hip": "linked with HIP", "cuda": "linked with CUDA"}.get(code.gpu_api)
 
 
 def unreadable_runs(why: str, gpu: str) -> Runs:
@@ -177,13 +212,16 @@ def _share(objects: Sequence[CodeObjects], gpu: str) -> str:
     return f", in {fits} of {most} places: some of its kernels are for other cards only" if 0 < fits < most else ""
 
 
-def _without_code(code: FileCode, gpu: str) -> Runs:
+def _without_code(code: FileCode | InspectedFile, gpu: str, loads: Mapping[str, str]) -> Runs:
     if code.sm:
         # What brings code for both makers in files of their own loads the one that fits.
         return Runs(gpu=gpu, answer="no", because=f"NVIDIA code only ({_named(code.sm)})", own=False)
     if code.gpu_api == "cuda":
         words = f" ({', '.join(code.needs[:4])})" if code.needs else ""
         return Runs(gpu=gpu, answer="no", because=f"no GPU code of its own, and linked with CUDA{words}", own=False)
+    if loads and code.gpu_api != "unknown":
+        named = ", ".join(f"{name} ({what})" for name, what in loads.items())
+        return Runs(gpu=gpu, answer="none", because=f"no GPU code of its own: look at {named}, which it needs", own=False)
     if code.gpu_api == "hip":
         return Runs(gpu=gpu, answer="none", because="no GPU code of its own: what it loads decides", own=False)
     if code.gpu_api == "unknown":
@@ -193,13 +231,17 @@ def _without_code(code: FileCode, gpu: str) -> Runs:
     return Runs(gpu=gpu, answer="none", because="holds no GPU code and needs no GPU library", own=False)
 
 
-def _why(code: FileCode) -> str:
+def _why(code: FileCode | InspectedFile) -> str:
     return code.unreadable[0] if code.unreadable else "the reason is not known"
 
 
-def _named(targets: Sequence[str]) -> str:
+def _files(number: int) -> str:
+    return f"{number} file{'' if number == 1 else 's'}"
+
+
+def _named(targets: Sequence[str], none: str = "no code for AMD GPUs") -> str:
     if not targets:
-        return "no code for AMD GPUs"
+        return none
     return ", ".join(targets) if len(targets) <= _MANY else f"{', '.join(targets[:_MANY])} and {len(targets) - _MANY} more"
 
 

@@ -39,6 +39,9 @@ _MACHINES = {
 }
 _GPU_MACHINES = {224, 190}  # EM_AMDGPU, EM_CUDA
 
+#: What every program needs.
+C_LIBRARY = re.compile(r"(?:lib(?:c|m|dl|rt|pthread|gcc_s|stdc\+\+)|ld-linux[a-z0-9_-]*)\.so\.[0-9]+", re.ASCII)
+
 
 @dataclass(frozen=True)
 class Made:

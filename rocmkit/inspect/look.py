@@ -2,67 +2,25 @@
 
 from __future__ import annotations
 
-import os
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+import posixpath
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from rocmkit import __version__, kb
 from rocmkit.errors import Exit, UsageError, worst
 from rocmkit.facts import Gap
-from rocmkit.gpucode.contents import contents_of
-from rocmkit.gpucode.values import Contents
 from rocmkit.host.base import Host
-from rocmkit.host.names import Names
-from rocmkit.inspect import judge
-from rocmkit.inspect.kernel_folders import kernel_folder
-from rocmkit.inspect.loader import Loader, Made, highest, made_for, newer
-from rocmkit.inspect.scan import Entry, printable
+from rocmkit.inspect import advice, judge
+from rocmkit.inspect.files import Machine, Tell, file_of, judged, read_all
+from rocmkit.inspect.kernel_folders import kernel_file, kernel_folder
+from rocmkit.inspect.loader import Loader, highest, newer
+from rocmkit.inspect.scan import LIBC, Scan
 from rocmkit.inspect.target import Resolver, Target
-from rocmkit.inspect.values import Answer, InspectedFile, InspectedTarget, Inspection, ThisMachine
+from rocmkit.inspect.values import Answer, InspectedFile, InspectedTarget, Inspection, Runs, ThisMachine
 from rocmkit.probe.system import system
 
-Tell = Callable[[str], None]
-
-#: Reading waits for the disk, and unpacking lets other threads run; more of them than this gain nothing.
-THREADS = 4
-#: Files that are read before they are asked for; what waits takes memory.
-_AHEAD = 100
-
 _EXITS: dict[Answer, Exit] = {"yes": Exit.OK, "no": Exit.BLOCKED, "unknown": Exit.INCONCLUSIVE, "none": Exit.INCONCLUSIVE}
-
-
-@dataclass
-class _Read:
-    """One file, read."""
-
-    entry: Entry
-    contents: Contents | None
-    made: Made | None
-    problem: str = ""
-
-
-@dataclass
-class _Machine:
-    """What files are compared with."""
-
-    loader: Loader
-    facts: ThisMachine
-    private: Names
-
-    def shown(self, path: str) -> str:
-        """A path of this machine as it may be sent to others: without the home folder and the names of user and machine."""
-        return self.private.hide(printable(path))
-
-
-@dataclass
-class _Found:
-    """What came of one target so far."""
-
-    files: list[InspectedFile] = field(default_factory=list)
-    asks: list[tuple[str | None, str | None, str]] = field(default_factory=list)
-    """(glibc, glibcxx, file) of every file for this machine's kind of processor; of a folder, only of those that bear on GPUs."""
 
 
 def look(
@@ -97,9 +55,9 @@ def look(
     )
 
 
-def _this_machine(host: Host) -> _Machine:
+def _this_machine(host: Host) -> Machine:
     loader, found = Loader.of_this_machine(), system(host)
-    return _Machine(
+    return Machine(
         loader,
         ThisMachine(
             architecture=loader.native.name if loader.native else None,
@@ -111,73 +69,82 @@ def _this_machine(host: Host) -> _Machine:
 
 
 def _look_at(
-    target: Target, gpus: Sequence[str], machine: _Machine, *, names: bool, everything: bool, tell: Tell | None
+    target: Target, gpus: Sequence[str], machine: Machine, *, names: bool, everything: bool, tell: Tell | None
 ) -> tuple[InspectedTarget, list[InspectedFile]]:
-    found, left_out = _Found(), Counter(target.scan.left_out)
-    for read in _read_all(target.scan.entries, names=names, tell=tell):
-        file = _file(target, read, gpus, machine)
-        if read.made == machine.loader.native and (target.kind != "folder" or _tells(file)):
-            found.asks.append((file.glibc, file.glibcxx, file.file))
-        if everything or target.kind == "file" or _tells(file):
-            found.files.append(file)
-        else:
-            left_out[f"{'programs' if file.kind == 'program' else 'libraries'} without GPU code"] += 1
+    files, asks, left_out = _files(target, machine, names=names, everything=everything, tell=tell)
+    siblings = {name: file for file in files for name in (posixpath.basename(file.file), file.soname) if name}
+    files = [judged(file, siblings, gpus) for file in files]
+    typed = machine.shown(target.typed)
     for (library, folder), entries in target.scan.kernels.items():
-        found.files.append(kernel_folder(machine.shown(target.typed), library, folder, entries, gpus, whole=target.kind != "file"))
+        one = target.kind == "file"
+        files.append(kernel_file(typed, library, entries[0], gpus) if one else kernel_folder(typed, library, folder, entries, gpus))
         if tell:
             tell(f"the kernel files of {library}")
-    if target.kind == "file" and found.files[0].kind == "unknown":
-        raise UsageError(f"{target.typed}: {found.files[0].unreadable[0]}")
-    glibc, glibc_file = highest((asked, file) for asked, _, file in found.asks)
-    glibcxx, glibcxx_file = highest((asked, file) for _, asked, file in found.asks)
+    if target.kind == "file" and files[0].kind == "unknown":
+        raise UsageError(f"{target.typed}: {files[0].unreadable[0]}")
+    glibc, glibc_file = highest((asked, file) for asked, _, file in asks)
+    glibcxx, glibcxx_file = highest((asked, file) for _, asked, file in asks)
+    # A tree with a C library of its own runs with that one, and an environment with a libstdc++ of its own with that.
+    own = target.scan.shared_names if target.kind != "file" else set()
+    too_new = [
+        _TooNew("glibc", glibc, glibc_file, machine.facts.glibc, "this machine has"),
+        _TooNew("GLIBCXX", glibcxx, glibcxx_file, machine.facts.glibcxx, "this machine's libstdc++ provides up to"),
+    ]
+    too_new = [one for one in too_new if newer(one.asked, one.here) and not ({LIBC, one.brought_by} & own)]
+    runs = tuple(_together(target, files, gpu) for gpu in gpus)
     summary = InspectedTarget(
-        target=machine.shown(target.typed),
+        target=typed,
         kind=target.kind,
         path=machine.shown(target.path),
         package=target.package,
         wheel=target.wheel,
-        kernel_libraries=_added(file.kernel_libraries for file in found.files),
+        kernel_libraries=_added(file.kernel_libraries for file in files),
         glibc=glibc,
         glibc_file=glibc_file,
         glibcxx=glibcxx,
         glibcxx_file=glibcxx_file,
         seen=target.scan.seen,
+        unread=target.scan.unread,
         left_out=dict(sorted(left_out.items())),
-        notes=tuple(map(machine.shown, target.scan.notes)),
-        warnings=tuple(_warnings(target, machine.facts, glibc, glibc_file, glibcxx, glibcxx_file)),
-        runs=tuple(judge.together(((file.file, run) for file in found.files for run in file.runs), gpu) for gpu in gpus),
+        notes=tuple(map(machine.shown, [*target.scan.notes, *_notes(target, files, runs)])),
+        does_not_load=f"needs {', and '.join(f'{one.name} {one.asked}, here is {one.here}' for one in too_new)}" if too_new else None,
+        pages=advice.pages(target.package or (target.wheel.name if target.wheel else None), files, runs),
+        warnings=tuple(_warnings(target, too_new, glibc, glibc_file)),
+        runs=runs,
     )
-    return summary, found.files
+    return summary, files
 
 
-def _read_all(entries: Sequence[Entry], *, names: bool, tell: Tell | None) -> Iterable[_Read]:
-    """Every file read, in the order of `entries`."""
+@dataclass(frozen=True)
+class _TooNew:
+    """What a file asks of a C library, and what this machine's has."""
 
-    def read(entry: Entry) -> _Read:
-        return _read(entry, names=names)
+    name: str
+    asked: str | None
+    file: str | None
+    here: str | None
+    words: str
 
-    if len(entries) < 2:
-        yield from map(read, entries)
-        return
-    pool = ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1))
-    ahead = deque(pool.submit(read, entry) for entry in entries[:_AHEAD])
-    try:
-        for number in range(1, len(entries) + 1):
-            one = ahead.popleft().result()
-            ahead.extend(pool.submit(read, entry) for entry in entries[number + _AHEAD - 1 : number + _AHEAD])
-            if tell:
-                tell(f"{number} of {len(entries)} files")
-            yield one
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    @property
+    def brought_by(self) -> str:
+        return {"glibc": LIBC, "GLIBCXX": "libstdc++.so.6"}[self.name]
 
 
-def _read(entry: Entry, *, names: bool) -> _Read:
-    try:
-        with entry.open() as source:
-            return _Read(entry, contents_of(source, names=names), made_for(source.read(0, 20)))
-    except (OSError, ValueError) as error:
-        return _Read(entry, None, None, f"{getattr(error, 'strerror', None) or error}")
+def _files(
+    target: Target, machine: Machine, *, names: bool, everything: bool, tell: Tell | None
+) -> tuple[list[InspectedFile], list[tuple[str | None, str | None, str]], Counter[str]]:
+    """The files to tell of; (glibc, glibcxx, file) of every one for this machine's kind of processor; and how many are left out, by why."""
+    files, asks, left_out = [], [], Counter(target.scan.left_out)
+    for read in read_all(target.scan.entries, names=names, tell=tell):
+        file = file_of(target, read, machine)
+        # In a folder any program may lie; what it asks for says nothing of those that bear on GPUs.
+        if read.made == machine.loader.native and (target.kind != "folder" or _tells(file)):
+            asks.append((file.glibc, file.glibcxx, file.file))
+        if everything or target.kind == "file" or _tells(file):
+            files.append(file)
+        else:
+            left_out[f"{'programs' if file.kind == 'program' else 'libraries'} without GPU code"] += 1
+    return files, asks, left_out
 
 
 def _tells(file: InspectedFile) -> bool:
@@ -185,53 +152,15 @@ def _tells(file: InspectedFile) -> bool:
     return bool(file.gpu_api != "none" or file.gfx or file.gfx is None or file.sm or file.objects)
 
 
-def _file(target: Target, read: _Read, gpus: Sequence[str], machine: _Machine) -> InspectedFile:
-    contents, made = read.contents, read.made
-    if contents is None:
-        return InspectedFile(
-            target=machine.shown(target.typed),
-            file=read.entry.name,
-            kind="unknown",
-            size_bytes=read.entry.size,
-            gpu_api="unknown",
-            gfx=None,
-            unreadable=(read.problem,),
-            runs=tuple(judge.unreadable_runs(read.problem, gpu) for gpu in gpus),
-        )
-    code = contents.code
-    found: dict[str, str] = {}
-    missing: tuple[str, ...] | None = None
-    if made is not None and made == machine.loader.native and contents.kind in {"library", "program"}:
-        own = target.scan.shared_names if target.kind != "file" else set()
-        origin = os.path.dirname(os.path.abspath(read.entry.path)) if read.entry.path else None
-        elsewhere, missing = machine.loader.needed(code, made, origin, beside=own)
-        found = {
-            name: target.where if name in own else machine.shown(elsewhere[name]) for name in code.needs if name in own or name in elsewhere
-        }
-    return InspectedFile(
-        target=machine.shown(target.typed),
-        file=read.entry.name,
-        kind=contents.kind,
-        size_bytes=read.entry.size,
-        architecture=made.name if made else None,
-        gpu_api=code.gpu_api,
-        gfx=code.gfx,
-        sm=code.sm,
-        objects=contents.objects,
-        bundles=code.bundles,
-        compressed=code.compressed,
-        kernel_names=contents.kernel_names,
-        unreadable=code.unreadable,
-        soname=code.soname,
-        needs=code.needs,
-        rpath=code.rpath,
-        rpath_kind=code.rpath_kind,
-        found=found,
-        missing=missing,
-        glibc=code.glibc,
-        glibcxx=code.glibcxx,
-        runs=tuple(judge.file_runs(code, contents.objects, gpu) for gpu in gpus),
-    )
+def _together(target: Target, files: Sequence[InspectedFile], gpu: str) -> Runs:
+    if not files:
+        answer, because = _nothing(target.scan)
+        return Runs(gpu=gpu, answer=answer, because=because, own=False)
+    return judge.together(((file.file, run) for file in files for run in file.runs), gpu)
+
+
+def _nothing(found: Scan) -> tuple[Answer, str]:
+    return judge.nothing(len(found.entries), found.seen, found.left_out.total(), found.unread)
 
 
 def _added(every: Iterable[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:
@@ -242,13 +171,19 @@ def _added(every: Iterable[dict[str, dict[str, int]]]) -> dict[str, dict[str, in
     return {library: dict(sorted(targets.items())) for library, targets in sorted(total.items())}
 
 
-def _warnings(
-    target: Target, machine: ThisMachine, glibc: str | None, glibc_file: str | None, glibcxx: str | None, glibcxx_file: str | None
-) -> Iterable[str]:
-    if newer(glibc, machine.glibc):
-        yield f"{glibc_file} asks for glibc {glibc}, this machine has {machine.glibc}: it does not load here"
-    if newer(glibcxx, machine.glibcxx):
-        yield f"{glibcxx_file} asks for GLIBCXX_{glibcxx}, this machine's libstdc++ provides up to {machine.glibcxx}: it does not load here"
+def _notes(target: Target, files: Sequence[InspectedFile], runs: Sequence[Runs]) -> Iterable[str]:
+    if target.kind == "file" and any(run.answer != "no" for run in runs):
+        yield from advice.apart(files[0])
+    if not files and not runs:
+        yield _nothing(target.scan)[1]
+    if files and target.scan.libc:
+        yield f"brings a C library of its own, {target.scan.libc}: what it needs is not compared with this machine's"
+
+
+def _warnings(target: Target, too_new: Sequence[_TooNew], glibc: str | None, glibc_file: str | None) -> Iterable[str]:
+    for one in too_new:
+        asked = f"{one.name}{'_' if one.name == 'GLIBCXX' else ' '}{one.asked}"
+        yield f"{one.file} asks for {asked}, {one.words} {one.here}: it does not load here"
     if target.wheel and newer(glibc, target.wheel.glibc_of_tags):
         promised = f"the wheel's tags promise that {target.wheel.glibc_of_tags} is enough"
         yield f"{glibc_file} asks for glibc {glibc}, {promised}: pip installs it where it cannot load"

@@ -19,6 +19,9 @@ from rocmkit.gpucode.source import File, Source
 #: More files than this are not looked at: a whole system has fewer.
 MAX_FILES = 3_000_000
 MAX_NOTES = 10
+MAX_LED_OUT = 2
+#: glibc's name for itself on every Linux machine of today but Alpha and IA-64.
+LIBC = "libc.so.6"
 #: Kernel file systems: their files are no files, and reading one can do something.
 _NOT_FILES = ("/proc", "/sys", "/dev")
 _NEVER = re.compile(r"/(?:proc|sys)(?:/.*)?", re.DOTALL)  # below /dev people keep files too: /dev/shm
@@ -60,17 +63,34 @@ class Scan:
     seen: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     """Files that no more is said of, by the reason."""
+    unread: int = 0
+    """Files and folders that could not be looked at."""
     notes: list[str] = field(default_factory=list)
     shared_names: set[str] = field(default_factory=set)
     """Names of all libraries met: one may need another."""
+    libc: str | None = None
+    """The C library that is among them."""
+    led_out: list[str] = field(default_factory=list)
+    """Remarks on links that lead out to what may hold GPU code."""
 
     def note(self, text: str) -> None:
         """Keep a remark; of very many only the first."""
         if len(self.notes) < MAX_NOTES:
             self.notes.append(text)
 
+    def shared(self, name: str) -> None:
+        """Keep the name of a library that lies at `name`."""
+        last = name.rpartition("/")[2]
+        self.shared_names.add(last)
+        if last == LIBC:
+            self.libc = min(self.libc or name, name)
+
     def sort(self) -> None:
         """Put everything in the order of names, whatever order it was met in."""
+        for text in sorted(self.led_out)[:MAX_LED_OUT]:
+            self.note(text)
+        if len(self.led_out) > MAX_LED_OUT:
+            self.note(f"{len(self.led_out) - MAX_LED_OUT} more libraries and folders are links that lead out")
         self.entries.sort(key=lambda entry: entry.name)
         for every in self.kernels.values():
             every.sort(key=lambda entry: entry.name)
@@ -114,16 +134,18 @@ def take(scan: Scan, entry: Entry, place: str) -> None:
             kind = kind_of(source.read(0, _HEAD))
     except PermissionError:
         scan.left_out["files that may not be read"] += 1
+        scan.unread += 1
         return
     except (OSError, ValueError) as error:
         scan.note(f"{entry.name}: {getattr(error, 'strerror', None) or error}")
         scan.left_out["files that cannot be read"] += 1
+        scan.unread += 1
         return
     if kind is None:
         scan.left_out["other files"] += 1
         return
     if kind == "elf":
-        scan.shared_names.add(entry.name.rpartition("/")[2])
+        scan.shared(entry.name)
     scan.entries.append(entry)
 
 
@@ -206,10 +228,12 @@ def files(top: str, scan: Scan) -> Iterator[tuple[os.DirEntry[str], os.stat_resu
                             scan.left_out["devices, pipes and sockets"] += 1
                     except OSError as error:
                         scan.note(f"{_below(top, entry.path)}: {error.strerror}")
+                        scan.unread += 1
         except OSError as error:
             if place == top:
                 raise
             scan.note(f"{_below(top, place)}: cannot be listed: {error.strerror}")
+            scan.unread += 1
 
 
 def _link(entry: os.DirEntry[str], top: str, scan: Scan) -> None:
@@ -219,11 +243,11 @@ def _link(entry: os.DirEntry[str], top: str, scan: Scan) -> None:
         scan.left_out["links that lead nowhere"] += 1
     elif real == inside or real.startswith(inside.rstrip("/") + "/"):
         scan.left_out["links to what is there anyway"] += 1
-        scan.shared_names.add(entry.name)
+        scan.shared(_below(top, entry.path))
     else:
         scan.left_out["links that lead out, not followed"] += 1
         if ".so" in entry.name or os.path.isdir(real):  # what may hold GPU code; of the rest the number is enough
-            scan.note(f"{_below(top, entry.path)}: leads out, to {printable(real)}: not followed")
+            scan.led_out.append(f"{_below(top, entry.path)}: leads out, to {printable(real)}: not followed")
 
 
 def _below(top: str, path: str) -> str:

@@ -10,6 +10,7 @@ import os
 import posixpath
 import re
 import shlex
+import stat
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from rocmkit.errors import UsageError
 from rocmkit.gpucode.source import File
 from rocmkit.gpucode.wheel import Wheel
 from rocmkit.host.base import Host, NotAsked, ProcessDied
-from rocmkit.inspect import scan
+from rocmkit.inspect import mistyped, scan
 from rocmkit.inspect.loader import glibc_of_tags
 from rocmkit.inspect.scan import Entry, Scan
 from rocmkit.inspect.values import WheelFacts
@@ -31,7 +32,8 @@ from rocmkit.probe.distributions import distributions, normalise
 #: A RECORD longer than this is read no further; torch's has two megabytes.
 MAX_RECORD = 64 << 20
 _NO_PACKAGE = re.compile(r"(?!)")
-_MAY = "name a library, program, object file, code object, archive or wheel, a folder, or an installed package"
+#: How alike a name has to be to one that was typed: demmo is to demo (0.89), torch is to rich not (0.44), to torchaudio not (0.67).
+CLOSE = 0.8
 
 
 @dataclass
@@ -73,26 +75,20 @@ class Resolver:
         """The target. Raises UsageError that says why it cannot be one."""
         path = os.path.expanduser(typed)
         try:
-            if os.path.isdir(path):
-                return self._folder(typed, path)
-            if os.path.exists(path):
-                return self._wheel(typed, path) if path.endswith(".whl") else self._file(typed, path)
+            if stat.S_ISDIR(os.stat(path).st_mode):
+                return Target(typed=typed, kind="folder", path=path, scan=scan.folder(path.rstrip("/") or "/", self.tell))
+            return self._wheel(typed, path) if path.endswith(".whl") else self._file(typed, path)
+        except (FileNotFoundError, NotADirectoryError):
+            pass
         except OSError as error:
-            raise UsageError(f"{typed}: {error.strerror or error}", _MAY) from None
-        except ValueError as error:  # a zero byte in a name, or no wheel
-            raise UsageError(f"{typed}: {error}", _MAY) from None
+            raise mistyped.unreadable(typed, error) from None
+        except ValueError as error:  # a zero byte in a name
+            raise UsageError(f"{typed}: {error}", mistyped.MAY) from None
         if os.path.islink(path):
-            raise UsageError(f"{typed} is a link to {os.readlink(path)}, which is not there", _MAY)
-        if "/" in typed or not typed:
-            raise UsageError(f"{typed!r}: no such file or folder", _MAY)
+            raise UsageError(f"{typed} is a link to {os.readlink(path)}, which is not there", mistyped.MAY)
+        if problem := mistyped.not_there(typed):
+            raise problem
         return self._package(typed)
-
-    def _folder(self, typed: str, path: str) -> Target:
-        found = scan.folder(path.rstrip("/") or "/", self.tell)
-        if not found.entries and not found.kernels:
-            why = f" ({found.notes[0]})" if found.notes else ""
-            raise UsageError(f"{typed}: none of its {found.seen} files can hold GPU code{why}", _MAY)
-        return Target(typed=typed, kind="folder", path=path, scan=found)
 
     def _file(self, typed: str, path: str) -> Target:
         with File(path) as source:  # raises where it is no regular file or may not be read
@@ -100,17 +96,24 @@ class Resolver:
         found = Scan(seen=1)
         entry = Entry(name=scan.printable(posixpath.basename(path)), size=size, open=lambda: File(path), path=path)
         library = scan.kernel_library(os.path.abspath(path))
+        packed = mistyped.archive(head)
+        if packed:
+            raise UsageError(f"{typed}: {packed[0]}, which is not opened here", packed[1])
         if scan.kind_of(head):
             found.entries.append(entry)
         elif library:
             found.kernels[library[0], entry.name] = [entry]
         else:
             words = "it is empty" if not size else "it begins like no file that can hold GPU code"
-            raise UsageError(f"{typed}: {words}", _MAY)
+            raise UsageError(f"{typed}: {words}", mistyped.MAY)
         return Target(typed=typed, kind="file", path=path, scan=found)
 
     def _wheel(self, typed: str, path: str) -> Target:
-        wheel = Wheel(path)
+        try:
+            wheel = Wheel(path)
+        except ValueError as error:
+            with File(path) as source:
+                raise mistyped.damaged_wheel(typed, source.read(0, 4), error) from None
         try:
             about = wheel.about()
             found = Scan()
@@ -130,9 +133,8 @@ class Resolver:
         packages, metadata, prefix = self._environment(typed)
         name = normalise(re.sub(r"\[[^\]]*\]$", "", typed))  # extras, as pip takes them, bring other packages
         if name not in packages:
-            near = difflib.get_close_matches(name, packages, n=3)
-            hint = f"did you mean {', '.join(near)}?" if near else f"./{typed} names a file; --python names another environment"
-            raise UsageError(f"{typed}: no such file or folder, and no package of that name is installed in {prefix}", hint)
+            near = difflib.get_close_matches(name, packages, n=2, cutoff=CLOSE)
+            raise mistyped.not_installed(typed, name, near, prefix, chosen=self.python is not None)
         about = self.host.private.reveal(metadata[name])
         top, _, folder = about.rpartition("/")
         files = _record(about)
@@ -158,7 +160,9 @@ class Resolver:
                 installed = distributions(self.host, found.paths, own=found.prefix, wanted=_NO_PACKAGE)
             except (OSError, ValueError, NotAsked, ProcessDied) as error:
                 why = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.strerror else error
-                raise UsageError(f"{typed}: no such file or folder, and no Python environment could be asked: {why}", _MAY) from None
+                raise UsageError(
+                    f"{typed}: no such file or folder, and no Python environment could be asked: {why}", mistyped.MAY
+                ) from None
             self._installed = installed.packages, installed.metadata, found.prefix
         return self._installed
 

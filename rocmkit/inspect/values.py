@@ -25,8 +25,21 @@ class InspectedFile(Model, kw_only=True):
 
     target: str  # the TARGET that it belongs to, as it was typed
     file: str  # its path below the target; the file's name where the target is a file
-    kind: Literal["library", "program", "object", "code-object", "bundle", "cuda-binary", "archive", "kernel-folder", "unknown"]
-    """What it is. "kernel-folder": all kernel files of one library in one folder; "unknown": it could not be read."""
+    kind: Literal[
+        "library",
+        "program",
+        "object",
+        "code-object",
+        "bundle",
+        "cuda-binary",
+        "archive",
+        "kernel-folder",
+        "kernel-file",
+        "kernel-list",
+        "unknown",
+    ]
+    """What it is. "kernel-folder": all kernel files of one library in one folder; "kernel-file": one of them by itself, "kernel-list":
+    one that only lists or tunes kernels that lie in others; "unknown": it could not be read."""
     size_bytes: int  # of the file; of a folder its kernel files together
     architecture: str | None = None  # processor that the file is made for: x86_64; None: not told
     gpu_api: GpuApi
@@ -45,10 +58,13 @@ class InspectedFile(Model, kw_only=True):
     rpath_kind: Literal["rpath", "runpath"] | None = None  # which of the two it is
     found: dict[str, str] = {}
     """Needed library to where it is: a path on this machine, or "in the wheel", "in the package", "in the folder"."""
-    missing: tuple[str, ...] | None = None  # needed libraries that are nowhere; None: not looked for, as the file is not for this machine
+    missing: tuple[str, ...] | None = None
+    """Needed libraries that are nowhere where the loader looks; None: not looked for, as the file is not for this machine."""
+    beside: tuple[str, ...] = ()  # those of `missing` that lie in the file's own folder, where the loader does not look
+    loads: dict[str, str] = {}  # where it has no GPU code of its own: needed library that bears on GPUs to what it holds
     glibc: str | None = None  # highest GLIBC_ version asked for
     glibcxx: str | None = None  # highest GLIBCXX_ version asked for
-    kernel_libraries: dict[str, dict[str, int]] = {}  # of a kernel folder: library to target to number of files
+    kernel_libraries: dict[str, dict[str, int]] = {}  # of kernel files: library to target to number of files
     problems: tuple[str, ...] = ()  # kernel files that cannot be used, or are not for the target in their name: "FILE: why"
     runs: tuple[Runs, ...] = ()  # one for each card that was asked about
 
@@ -77,8 +93,11 @@ class InspectedTarget(Model, kw_only=True):
     glibcxx: str | None  # highest GLIBCXX_ version that a file asks for
     glibcxx_file: str | None  # the file that does
     seen: int  # files met
+    unread: int  # files and folders that could not be looked at
     left_out: dict[str, int]  # files of which no more is said, counted by the reason
     notes: tuple[str, ...]  # what else was met: links out of the folder, folders that cannot be listed
+    does_not_load: str | None  # why it does not load on this machine: "needs glibc 2.38, here is 2.36"; None: no reason is known
+    pages: tuple[str, ...]  # checks whose pages say what to do about an answer that is no yes: RK403
     warnings: tuple[str, ...]  # what is wrong with it apart from its GPU code: a C library that is too old, tags that promise too much
     runs: tuple[Runs, ...]  # one for each card that was asked about
 

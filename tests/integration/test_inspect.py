@@ -19,6 +19,12 @@ from typing import Any
 import jsonschema
 import pytest
 
+from rocmkit.errors import UsageError
+from rocmkit.host.live import LiveHost
+from rocmkit.inspect.target import Resolver
+from rocmkit.inspect.values import Inspection
+from rocmkit.model import convert
+from rocmkit.report.inspect import render
 from tests.support.command import ROOT, Ran, rocmkit
 from tests.support.elf import build, bundle, compressed, entry_id, fatbin
 from tools.gen import SCHEMAS
@@ -151,7 +157,17 @@ def test_kernel_files_that_lead_to_nothing(tmp_path: Path) -> None:
         report = asked(tmp_path, "--for", target)
         assert (report["exit"], words in report["targets"][0]["runs"][0]["because"]) == (3, True)
     assert asked(tmp_path, "--for", "gfx1100")["exit"] == 1
-    assert asked(kernels / "TensileLibrary_lazy_gfx1030.dat", "--for", "gfx1030")["exit"] == 0  # nothing was said of the others
+    # One file by itself is no folder, and a list holds no code, so that it answers for no card.
+    report = asked(kernels / "TensileLibrary_lazy_gfx1030.dat", "--for", "gfx1030")
+    assert (report["exit"], report["answer"], report["files"][0]["kind"]) == (3, "none", "kernel-list")
+    text = inspect(kernels / "TensileLibrary_lazy_gfx1030.dat").out
+    assert "kernels for gfx1030, no code itself" in text
+    assert text.splitlines()[-1] == "no GPU code"
+    assert report["files"][0]["runs"][0]["because"] == "lists kernels for gfx1030, no code itself"
+    (kernels / "TensileLibrary_lazy_gfx906.dat").touch()
+    report = asked(kernels / "TensileLibrary_lazy_gfx906.dat", "--for", "gfx906")
+    assert (report["answer"], report["files"][0]["gfx"], report["files"][0]["problems"]) == ("unknown", None, ["it is empty"])
+    assert inspect(kernels / "TensileLibrary_lazy_gfx906.dat").out.splitlines()[-1].startswith("no GPU code, and part is unreadable")
 
 
 @pytest.mark.skipif(not shutil.which("gcc"), reason="there is no compiler")
@@ -269,8 +285,9 @@ def test_usage_errors_say_what_and_what_next(tmp_path: Path) -> None:
     (tmp_path / "gone").symlink_to("nothing")
     (tmp_path / "half").write_bytes(b"\x7fELF and then nothing that holds together")
     (tmp_path / "bad.whl").write_bytes(b"no zip archive")
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "folder/text").write_text("text")
+    (tmp_path / "cut.whl").write_bytes(b"PK\x03\x04 and no end")
+    (tmp_path / "wheel.zip").write_bytes(b"PK\x03\x04 and no end")
+    (tmp_path / "sdist.tar.gz").write_bytes(b"\x1f\x8b and more")
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "one.so").write_bytes(library("gfx906"))
     cases = {
@@ -279,7 +296,10 @@ def test_usage_errors_say_what_and_what_next(tmp_path: Path) -> None:
         ("gone",): "is a link to nothing, which is not there",
         ("half",): "half",
         ("bad.whl",): "zip archive",
-        ("folder",): "none of its 1 files can hold GPU code",
+        ("cut.whl",): "download it again: pip download --no-deps NAME",
+        ("wheel.zip",): "its name, which ends in .whl",
+        ("sdist.tar.gz",): "unpack it (tar -xzf) and inspect the folder",
+        ("one.so", "--json", "--format", "text"): "--json and --format text contradict each other",
         ("pipe",): "not a regular file",
         ("no/such",): "no such file or folder",
         ("one.so", "--for", "gfx9066"): "did you mean gfx906",
@@ -294,6 +314,93 @@ def test_usage_errors_say_what_and_what_next(tmp_path: Path) -> None:
         assert words in ran.err, (name, ran.err)
         assert "Traceback" not in ran.err
     assert inspect().code == 2
+
+
+def test_a_folder_without_gpu_code_has_nothing_to_judge(tmp_path: Path) -> None:
+    for words in ("it is empty", "1 file, and none that can hold GPU code"):
+        report = asked(tmp_path, "--for", "gfx906")
+        assert (report["exit"], report["answer"], report["targets"][0]["runs"][0]["because"]) == (3, "none", words)
+        plain = inspect(tmp_path)
+        assert (plain.code, words in plain.out, plain.out.splitlines()[-1]) == (0, True, "no GPU code")
+        (tmp_path / "text").write_text("text")
+
+
+def test_what_may_not_be_read_is_no_missing_file(tmp_path: Path) -> None:
+    (tmp_path / "shut").mkdir()
+    (tmp_path / "shut/a.so").write_bytes(library("gfx906"))
+    if os.geteuid() == 0:  # may read everything, so be nobody for a moment
+        tmp_path.chmod(0o755)
+        os.seteuid(65534)
+    else:
+        (tmp_path / "shut").chmod(0)
+    try:
+        with pytest.raises(UsageError, match="may not be read by this user"):
+            Resolver(LiveHost(), None, None).open(str(tmp_path / "shut/a.so"))
+    finally:
+        os.seteuid(os.getuid())
+        (tmp_path / "shut").chmod(0o700)
+
+
+def test_a_library_without_code_names_what_it_needs(tmp_path: Path) -> None:
+    (tmp_path / "a.so").write_bytes(build(machine=NATIVE, needed=("libb.so.1", "libnothing.so.1", "libc.so.6"), runpath="$ORIGIN/lib"))
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib/libb.so.1").write_bytes(library("gfx906", soname="libb.so.1"))
+    (file,) = asked(tmp_path / "a.so", "--for", "gfx906")["files"]
+    assert file["loads"] == {"libb.so.1": "code for gfx906", "libnothing.so.1": "not found here"}
+    assert file["runs"][0]["because"].startswith("no GPU code of its own: look at libb.so.1 (code for gfx906), libnothing.so.1")
+    assert "libb.so.1 (code for gfx906)" in inspect(tmp_path / "a.so").out
+    # In a folder it is the same, by the names of its libraries.
+    (file,) = [one for one in asked(tmp_path, "--all", "--for", "gfx906")["files"] if one["file"] == "a.so"]
+    assert file["loads"] == {"libb.so.1": "code for gfx906"}
+
+
+def test_what_lies_beside_a_file_and_is_not_found(tmp_path: Path) -> None:
+    (tmp_path / "a.so").write_bytes(library("gfx906", needed=("libb.so.1", "libnothing.so.1"), runpath="/nowhere/lib:"))
+    (tmp_path / "libb.so.1").write_bytes(build(machine=NATIVE))
+    (file,) = asked(tmp_path / "a.so")["files"]
+    assert (file["missing"], file["beside"]) == (["libb.so.1", "libnothing.so.1"], ["libb.so.1"])
+    lines = " ".join(inspect(tmp_path / "a.so").out.split())
+    assert "libnothing.so.1 (not where the loader looks)" in lines
+    assert "libb.so.1 (beside this file, where the loader does not look)" in lines
+    assert "/nowhere/lib:. (. is the current folder of the program)" in lines
+
+
+def test_a_yes_that_does_not_load_here_says_so(tmp_path: Path) -> None:
+    new = library("gfx906", asked={"libc.so.6": ["GLIBC_2.999"]})
+    (tmp_path / "librocblas.so.4").write_bytes(new)
+    report = asked(tmp_path / "librocblas.so.4", "--for", "gfx906")
+    target = report["targets"][0]
+    assert (report["exit"], target["does_not_load"].startswith("needs glibc 2.999, here is ")) == (0, True)
+    assert any("rocblas/library" in note for note in target["notes"])  # code in the library is not all that it needs
+    text = inspect(tmp_path / "librocblas.so.4", "--for", "gfx906").out
+    assert text.splitlines()[-1].startswith("YES: gfx906; but it does not load on this machine: needs glibc 2.999, here is ")
+    assert text.count("holds gfx906") == 1
+    assert "its GPU files need glibc 2.999" in " ".join(inspect(tmp_path).out.split())
+    # A tree with a C library of its own runs with that one.
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib/libc.so.6").write_bytes(build(machine=NATIVE))
+    target = asked(tmp_path, "--for", "gfx906")["targets"][0]
+    assert (target["does_not_load"], target["warnings"], target["glibc"]) == (None, [], "2.999")
+    assert any("lib/libc.so.6" in note for note in target["notes"])
+
+
+def test_an_answer_leads_on_to_the_page_that_explains_it(tmp_path: Path) -> None:
+    kernels = tmp_path / "rocblas/library"
+    kernels.mkdir(parents=True)
+    (kernels / "Kernels.so-000-gfx1030.hsaco").write_bytes(device("gfx1030"))
+    ran = inspect(tmp_path, "--for", "gfx906")
+    assert (ran.code, "`rocmkit explain RK307` says what to do" in ran.out) == (1, True)
+    assert "explain" not in inspect(tmp_path, "--for", "gfx1030").out
+
+
+def test_the_answers_for_several_cards_stand_below_one_another(place: Path) -> None:
+    lines = inspect(place / "libone.so", "--for", "gfx906", "--for", "gfx1030", "--for", "gfx906:xnack-").out.splitlines()
+    rows = [line for line in lines if line.strip().startswith("gfx") and " yes: " in line]
+    assert len({line.lstrip().index(" yes: ") for line in rows}) == 1
+    assert len(rows) == 6
+    report = convert(inspect(place, "--for", "gfx1100", "--for", "gfx942", "--json").json, Inspection, source="inspect")
+    verdict = render(report, color=False, unicode=True, width=60).rpartition("\n\n")[2].splitlines()
+    assert (len(verdict), verdict[0][:4], max(map(len, verdict)) <= 60) == (2, "NO: ", True)
 
 
 @pytest.mark.skipif(Path("/dev/kfd").exists(), reason="this machine may have an AMD GPU")

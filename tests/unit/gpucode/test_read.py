@@ -50,6 +50,13 @@ def test_what_the_loader_uses_is_read_without_section_headers(bits: int, order: 
 def test_runpath_wins_over_rpath_as_for_the_loader() -> None:
     assert read_bytes(elf.build(rpath="/a:/b")).rpath == ("/a", "/b")
     assert read_bytes(elf.build(rpath="/a")).rpath_kind == "rpath"
+
+
+def test_an_empty_entry_of_a_path_is_the_current_folder() -> None:
+    assert read_bytes(elf.build(runpath="/a/lib:")).rpath == ("/a/lib", ".")
+    assert read_bytes(elf.build(rpath=":/a")).rpath == (".", "/a")
+    assert read_bytes(elf.build(runpath="")).rpath == ()
+    assert read_bytes(elf.build(rpath="/a", runpath="")).rpath == ()
     both = read_bytes(elf.build(rpath="/a", runpath="/b"))
     assert (both.rpath, both.rpath_kind) == (("/b",), "runpath")
     assert read_bytes(elf.build()).rpath_kind is None

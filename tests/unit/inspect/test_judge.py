@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rocmkit import kb
 from rocmkit.gpucode.values import CodeObjects
-from rocmkit.inspect.judge import default_states, file_runs, kernel_folder_runs, overall, together
+from rocmkit.inspect.judge import default_states, file_runs, holds, kernel_file_runs, kernel_folder_runs, nothing, overall, together
 from rocmkit.inspect.values import Runs
 from tests.support.facts import code
 
@@ -133,6 +133,7 @@ def test_kernel_folders() -> None:
         return kernel_folder_runs(library, targets, problems, "gfx906")
 
     assert folder("rocblas", gfx906=3, gfx1030=9).because == "holds gfx906 (3 files)"
+    assert folder("rocblas", gfx906=1).because == "holds gfx906 (1 file)"
     assert folder("rocblas", gfx1030=9).answer == "no"
     for library in ("hipblaslt", "miopen", "rocfft"):
         assert folder(library, gfx1030=9).answer == "none"
@@ -140,6 +141,47 @@ def test_kernel_folders() -> None:
     assert folder("rocblas", (("gfx906", "x: cut off"),), gfx906=9).answer == "unknown"
     assert folder("rocblas", (("gfx1030", "x: cut off"),), gfx906=9).answer == "yes"
     assert folder("rocblas", (("gfx1030", "x: cut off"),), gfx1030=9).answer == "no"
+
+
+def test_one_kernel_file_by_itself() -> None:
+    """A list holds no code; compiled kernels for another card are no loss, since their libraries compile what they miss."""
+    for gpu in ("gfx906", "gfx1030"):
+        listed = kernel_file_runs(("gfx906",), None, gpu, lists=True)
+        assert (listed.answer, listed.own, listed.because) == ("none", False, "lists kernels for gfx906, no code itself")
+    assert kernel_file_runs(("gfx906",), None, "gfx906", lists=False).answer == "yes"
+    assert kernel_file_runs(("gfx906",), None, "gfx1030", lists=False).answer == "none"
+    for held, problem, lists in (((), None, False), (("gfx906",), "it is empty", True), (("gfx906",), "cut off", False)):
+        assert kernel_file_runs(held, problem, "gfx906", lists=lists).answer == "unknown"
+
+
+def test_what_a_file_without_code_needs_is_named() -> None:
+    nvidia = code(gfx=(), sm=("sm_80",), gpu_api="cuda")
+    assert holds(nvidia) == "NVIDIA code"
+    assert holds(code(gfx=("gfx906",))) == "code for gfx906"
+    assert holds(code(gfx=None)) == "part is unreadable"
+    assert holds(code(gfx=())) == "linked with HIP"
+    assert holds(code(gfx=(), gpu_api="none")) is None
+    for api in ("none", "hip"):
+        found = file_runs(code(gfx=(), gpu_api=api), (), "gfx906", {"libx.so": "NVIDIA code"})
+        assert (found.answer, found.own) == ("none", False)
+        assert found.because == "no GPU code of its own: look at libx.so (NVIDIA code), which it needs"
+    assert runs(("gfx906",), "gfx906").because == file_runs(code(), objects("gfx906"), "gfx906", {"libx.so": "NVIDIA code"}).because
+
+
+@pytest.mark.parametrize(
+    ("counts", "answer", "words"),
+    [
+        ((0, 0, 0, 0), "none", "it is empty"),
+        ((0, 0, 3, 0), "none", "links are not followed"),
+        ((0, 1, 1, 0), "none", "1 file, and none that can hold GPU code"),
+        ((2, 9, 9, 0), "none", "holds no GPU code"),
+        ((0, 0, 0, 1), "unknown", "part could not be read"),
+        ((2, 9, 9, 1), "unknown", "part could not be read"),
+    ],
+)
+def test_where_nothing_bears_on_gpus(counts: tuple[int, int, int, int], answer: str, words: str) -> None:
+    found, because = nothing(*counts)
+    assert (found, words in because) == (answer, True)
 
 
 def one(answer: Any, *, own: bool = True) -> Runs:

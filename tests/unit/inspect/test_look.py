@@ -14,7 +14,7 @@ from rocmkit.errors import NotApplicable, UsageError
 from rocmkit.host.live import LiveHost
 from rocmkit.host.recording import load_file
 from rocmkit.host.replay import ReplayHost
-from rocmkit.inspect.cards import cards
+from rocmkit.inspect.cards import MAX_NEAR, by_product, cards
 from rocmkit.inspect.look import look
 from rocmkit.model import to_json
 from rocmkit.report.inspect import render
@@ -91,6 +91,36 @@ def test_any_other_name_is_refused(text: str) -> None:
         assert error.hint
     else:
         assert kb.arch(found)
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("MI50", "did you mean gfx906 (Instinct MI50"),
+        ("vega20", "did you mean gfx906 ("),
+        ("Radeon VII", "did you mean gfx906 ("),
+        ("7900xtx", "did you mean gfx1100 ("),
+        ("rx 6600", "did you mean gfx1032 ("),
+        ("nativ", "did you mean native?"),
+        ("gfx9066", "did you mean gfx906 ("),
+        ("quadro", "name its architecture, such as gfx906"),
+        ("gfx906, gfx1030", "--for gfx906 --for gfx1030"),
+    ],
+)
+def test_what_was_meant(typed: str, words: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        cards([typed], LiveHost())
+    assert typed in raised.value.message
+    assert raised.value.hint
+    assert words in raised.value.hint
+    assert raised.value.hint.count(" or ") < MAX_NEAR
+
+
+@pytest.mark.parametrize("gfx", [gfx for gfx in kb.archs() if (known := kb.arch(gfx)) and known.products])
+def test_every_product_leads_to_its_architecture(gfx: str) -> None:
+    for name in getattr(kb.arch(gfx), "products", ()):
+        assert gfx in by_product(name)
+    assert by_product("") == by_product("no such card") == ()
 
 
 def test_many_files_come_in_their_order(tmp_path: Path) -> None:

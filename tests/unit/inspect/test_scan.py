@@ -51,6 +51,14 @@ def test_links_are_not_followed_and_a_file_is_counted_once(tmp_path: Path) -> No
     }
     assert sorted(note.partition(":")[0] for note in found.notes) == ["far.so", "folder"]  # what may hold GPU code
     assert {"liba.so.1", "liba.so.1.2"} & found.shared_names
+    # Of many links that lead out two are told, and how many more.
+    for number in range(3):
+        (top / f"more{number}.so").symlink_to(outside / "far.so")
+    assert [note.partition(":")[0] for note in folder(str(top)).notes] == [
+        "far.so",
+        "folder",
+        "3 more libraries and folders are links that lead out",
+    ]
     # A link that was typed is the user's own choice.
     (tmp_path / "typed").symlink_to(top)
     assert len(names(folder(str(tmp_path / "typed")))) == 1
@@ -79,7 +87,7 @@ def test_what_may_not_be_read_is_said(tmp_path: Path, monkeypatch: pytest.Monkey
         if root:
             os.seteuid(0)
         (tmp_path / "closed").chmod(0o700)
-    assert found.notes == ["closed: cannot be listed: Permission denied"]
+    assert (found.notes, found.unread) == (["closed: cannot be listed: Permission denied"], 2)
     assert found.left_out["files that may not be read"] == 1
 
 
