@@ -18,7 +18,8 @@ def test_a_user_without_an_entry_has_no_home_and_no_promises(monkeypatch: pytest
         raise KeyError(uid)
 
     monkeypatch.setattr(pwd, "getpwuid", nobody)
-    monkeypatch.delenv("HOME", raising=False)
+    for name in ("HOME", "SUDO_USER", "DOAS_USER"):
+        monkeypatch.delenv(name, raising=False)
     host = LiveHost()
     assert host.private.home is None
     assert host.identity().promised == ()

@@ -218,7 +218,8 @@ def test_a_home_that_is_a_link_has_two_names(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "real/ann/venv").mkdir(parents=True)
     (tmp_path / "home").mkdir()
     (tmp_path / "home/ann").symlink_to(tmp_path / "real/ann")
-    monkeypatch.setenv("HOME", f"{tmp_path}/home/ann")
+    for name, value in {"HOME": f"{tmp_path}/home/ann", "USER": "ann", "LOGNAME": "ann"}.items():
+        monkeypatch.setenv(name, value)
     host = LiveHost()
     assert host.realpath("~/venv") == "~/venv"
     assert host.asked_python(f"{tmp_path}/home/ann/venv") == host.asked_python(f"{tmp_path}/real/ann/venv") == "~/venv"

@@ -5,6 +5,7 @@ The compilers need no ROCm for kernels that call nothing. What none of them writ
 
 from __future__ import annotations
 
+import os
 import pathlib
 import re
 import shutil
@@ -62,7 +63,8 @@ MADE: dict[str, tuple[int, str, list[str], list[str]]] = {
 
 
 def run(folder: pathlib.Path, *command: str) -> str:
-    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
+    environment = {**os.environ, "TMPDIR": str(folder)}  # clang leaves folders there
+    return subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, text=True).stdout
 
 
 @pytest.fixture(scope="session")

@@ -91,6 +91,8 @@ def test_a_recorded_machine(path: Path) -> None:
 
 
 def test_this_machine_gives_the_same_from_a_recording_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SUDO_USER", "DOAS_USER"):  # under sudo `~` would be the caller's, and not Path.home()
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_TOKEN", "hf_do_not_tell")
     monkeypatch.setenv("HSA_OVERRIDE_GFX_VERSION", "10.3.0")
     monkeypatch.setenv("LD_LIBRARY_PATH", f"{Path.home()}/lib:/opt/rocm/lib")
