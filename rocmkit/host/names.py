@@ -104,7 +104,7 @@ _SIGNS = (
 _IN_TEXT = _one_of({name: _FREE_FORMS[name] for name in ("key", "named", "bearer", "numbered")} | _FORMS | _FREE_FORMS)
 #: Homes of other people, and what the system mounts for them. `~`, `$USER` and `<user-1>` stand for somebody already.
 _OTHERS = re.compile(r"(?:(?<=/home/)|(?<=/[Uu]sers/)|(?<=\\Users\\)|(?<=/media/))[^/\\\s:;,'\"<>$~()\[\]|`]+")
-_ALIAS = re.compile(r"<(?:user|token|serial|uuid|mac|mail|address)-[0-9]{1,9}>")
+_ALIAS = re.compile(r"<(?:user|host|token|serial|uuid|mac|mail|address)-[0-9]{1,9}>")
 
 
 class Names:
@@ -121,7 +121,14 @@ class Names:
     ) -> None:
         self.home = home
         self._others = others  # whether homes of other people are hidden too
-        self._words = dict.fromkeys(user, "$USER") | dict.fromkeys(machine, "$HOSTNAME")
+        self._lock = threading.Lock()  # probes ask side by side
+        self._counts: Counter[str] = Counter()
+        self._aliases: dict[tuple[str, str], str] = {}
+        self._aliased: dict[str, str] = {}
+        self._words: dict[str, str] = {}
+        for kind, word, names in (("user", "$USER", user), ("host", "$HOSTNAME", machine)):
+            for name in dict.fromkeys(names):  # the first is what the shell says; two names under one word could not be told apart again
+                self._words[name] = self._alias(kind, name) if word in self._words.values() else word
         self._words |= {name: f"<container-{number}>" for number, name in enumerate(dict.fromkeys(containers), 1)}
         self._real = {shown: name for name, shown in reversed(self._words.items())}
         homes = {home, os.path.realpath(home)} if home else set()
@@ -132,10 +139,6 @@ class Names:
             parts.append(rf"(?<![A-Za-z0-9_$])(?P<word>{'|'.join(map(re.escape, longest))})(?![A-Za-z0-9_])")
         self._names = re.compile("|".join(parts)) if parts else None
         self._needles = (*homes, *self._words)
-        self._lock = threading.Lock()  # probes ask side by side
-        self._counts: Counter[str] = Counter()
-        self._aliases: dict[tuple[str, str], str] = {}
-        self._aliased: dict[str, str] = {}
 
     def hide(self, text: str) -> str:
         """`text`, mostly a path, without what is private; bytes that the system gave and that are no UTF-8 become \\xNN."""

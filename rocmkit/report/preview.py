@@ -14,13 +14,14 @@ from rocmkit.report.terminal import line
 
 #: What stands for something private (see host.names), and what that is called.
 _STANDS = re.compile(
-    r"<(container|user|token|serial|uuid|mac|mail|address)-[0-9]{1,9}>|\$USER|\$HOSTNAME|<set>|<user>|<program>|<pid>|(?<![\w/.-])~(?=[/\s\"':,]|$)"
+    r"<(container|user|host|token|serial|uuid|mac|mail|address)-[0-9]{1,9}>|\$USER|\$HOSTNAME|<set>|<user>|<program>|<pid>|(?<![\w/.-])~(?=[/\s\"':,]|$)"
 )
 _CALLED = {
     "$USER": "the user's name",
     "$HOSTNAME": "the host's name",
     "~": "the home folder",
-    "user": "names of other users",
+    "user": "names of users",
+    "host": "other names of the host",
     "container": "containers and control groups",
     "token": "tokens and passwords",
     "<set>": "values of secret variables",

@@ -60,7 +60,7 @@ def test_every_map_of_a_recording_is_shown() -> None:
 
 def test_what_is_hidden_is_counted_by_kind_and_by_place() -> None:
     found = {row.what: (row.different, row.places) for row in hidden("<user-1>/<user-2> <mac-1> ~/a '~' x~ <user-1> a/~b $HOSTNAME <b-1>")}
-    assert found == {"names of other users": (2, 3), "MAC addresses": (1, 1), "the home folder": (1, 2), "the host's name": (1, 1)}
+    assert found == {"names of users": (2, 3), "MAC addresses": (1, 1), "the home folder": (1, 2), "the host's name": (1, 1)}
 
 
 def test_a_name_cannot_begin_a_line() -> None:
