@@ -152,7 +152,7 @@ def take(scan: Scan, entry: Entry, place: str) -> None:
 def folder(top: str, tell: Callable[[str], None] | None = None) -> Scan:
     """Walk the folder `top`. Raises OSError where it cannot be listed; a folder below that cannot is noted.
 
-    Raises ValueError for the kernel's own folders. What lies in another root, /proc/PID/root/opt, is none of them.
+    Raises ValueError for the kernel's own folders. What lies in the root of another process (proc(5)) is none of them.
     """
     if _NEVER.fullmatch(os.path.realpath(top)):
         raise ValueError("what lies there is made up by the kernel: no files")

@@ -77,7 +77,6 @@ def system_libraries() -> list[Path]:
     return found + [Path(path) for paths in list(native.cache.values())[:80] for path in paths if made_of(path) == native.native]
 
 
-@pytest.mark.skipif(not shutil.which("ldd"), reason="there is no ldd")
 def test_ldd_agrees() -> None:
     """ldd lets the loader itself resolve: what it finds is found here at the same path, what it misses is missed."""
     loader = Loader.of_this_machine()

@@ -96,12 +96,15 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
         folder(str(tmp_path / "nothing"))
 
 
-@pytest.mark.parametrize("place", ["/proc", "/proc/self/task", "/sys", "/proc/self/root/sys/class"])
+ROOT_OF_PROCESS = "/proc/self/root"
+
+
+@pytest.mark.parametrize("place", ["/proc", "/proc/self/task", "/sys", f"{ROOT_OF_PROCESS}/sys/class"])
 def test_what_the_kernel_makes_up_is_not_walked(place: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="made up by the kernel"):
         folder(place)
     (tmp_path / "a.so").write_bytes(build())
-    assert names(folder(f"/proc/self/root{tmp_path}")) == ["a.so"]
+    assert names(folder(f"{ROOT_OF_PROCESS}{tmp_path}")) == ["a.so"]
 
 
 def test_a_list_of_files_cannot_lead_out(tmp_path: Path) -> None:
