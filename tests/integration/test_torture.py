@@ -143,8 +143,12 @@ def test_nothing_is_left_behind(tmp_path: Path) -> None:
     old = tmp_path / "report.txt"
     old.write_text("old")
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        # nohup and some services start programs with SIGHUP ignored, and children keep that.
         process = subprocess.Popen(
-            [sys.executable, "-m", "rocmkit", "doctor", "-o", str(old)], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            ["env", "--default-signal=HUP", sys.executable, "-m", "rocmkit", "doctor", "-o", str(old)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         while not running():
             assert process.poll() is None
