@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -107,7 +108,7 @@ class Environment:
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_environ(), start_new_session=True
         )
         try:
-            while pip.poll() is None and not (self.aside() if at_s is None else time.monotonic() - start >= at_s):
+            while pip.poll() is None and not (self._moved() if at_s is None else time.monotonic() - start >= at_s):
                 time.sleep(0.0005)
         finally:
             if pip.poll() is None:
@@ -123,6 +124,12 @@ class Environment:
     def aside(self) -> list[str]:
         """What pip renamed and has not removed: `~umpy` of numpy."""
         return sorted(name for name in os.listdir(self.site) if name.startswith("~"))
+
+    def _moved(self) -> bool:
+        """Whether something lies in what pip set aside: the folder itself is made, removed again and only then moved there."""
+        with contextlib.suppress(FileNotFoundError):
+            return any(os.listdir(self.site / name) for name in self.aside() if (self.site / name).is_dir())
+        return False
 
 
 def source_of(requirement: str) -> str | None:
