@@ -6,6 +6,7 @@ Commands are printed on lines of their own and never wrapped or cut, so that the
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from rocmkit.report import summary
@@ -108,9 +109,12 @@ def _folded(report: Report, style: Style, marks: dict[str, str], width: int) -> 
         for reason, codes in by_reason.items():
             which = ", ".join(codes) if len(codes) <= _MANY else f"{len(codes)} checks"
             yield from wrapped("    ", f"{which}: {reason}", width, indent=6)
-    idle = [one.code for one in skipped if not (one.unknown or one.cause)]
+    idle = {one.code: one.because or "" for one in skipped if not (one.unknown or one.cause)}
     if idle:
-        line = f"{summary.counted(len(idle), 'check')} with nothing to judge here: {', '.join(idle)}"
+        # A reason that many share, such as that there is no GPU, says more than their codes.
+        shared = [reason for reason, count in Counter(idle.values()).items() if count > _MANY]
+        named = [code for code, reason in idle.items() if reason not in shared]
+        line = f"{summary.counted(len(idle), 'check')} with nothing to judge here: {'; '.join(filter(None, [*shared, ', '.join(named)]))}"
         yield from wrapped("- ", line, width, indent=2)
     if passed or by_reason or idle:
         yield ""
