@@ -1,0 +1,34 @@
+"""The command line: parse, call, render, exit. No logic, and nothing imported before it is needed. One module a command."""
+
+from __future__ import annotations
+
+import click
+
+from rocmkit import __version__
+from rocmkit.cli.doctor import doctor
+from rocmkit.cli.explain import explain
+from rocmkit.cli.inspect import inspect
+from rocmkit.cli.options import EXIT_CODES
+
+
+class _Group(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=EXIT_CODES)
+@click.version_option(__version__, message="rocmkit %(version)s")
+def cli() -> None:
+    """Says why an AMD GPU does not transcribe, and what would make it.
+
+    \b
+    Examples:
+      rocmkit doctor                      look at this machine
+      rocmkit doctor --python ~/venv      judge another Python environment
+      rocmkit inspect torch --for gfx906  whether a package's GPU code runs on a card
+      rocmkit explain RK307               what a finding means, offline
+    """
+
+
+for command in (doctor, explain, inspect):
+    cli.add_command(command)

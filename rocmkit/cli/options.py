@@ -1,0 +1,18 @@
+"""What several commands have in common on the command line."""
+
+from __future__ import annotations
+
+from rocmkit.errors import UsageError
+
+EXIT_CODES = """\b
+Exit codes, the same in every output format:
+  0  nothing blocking    1  a blocking problem     2  usage error
+  3  inconclusive        4  not applicable here   70  a bug in rocmkit
+  130  interrupted"""
+
+
+def form_of(as_json: bool, form: str | None) -> str:
+    """How to print, of the two options that say so."""
+    if as_json and form not in {None, "json"}:
+        raise UsageError(f"--json and --format {form} contradict each other")
+    return "json" if as_json else form or "text"
