@@ -1,0 +1,31 @@
+"""The published shape of a way out."""
+
+from __future__ import annotations
+
+from rocmkit.doctor.result import Fix
+from rocmkit.model import Model
+
+
+class WayOut(Model, kw_only=True):
+    """A fix: what to do, commands to copy, commands that show it worked, and what it takes."""
+
+    text: str  # what to do
+    commands: tuple[str, ...]  # lines to copy
+    verify: tuple[str, ...]  # commands that show it worked
+    root: bool  # needs root
+    relogin: bool  # needs logging in again
+    reboot: bool  # needs a restart
+    caution: str | None  # what it could harm
+
+
+def way_out(fix: Fix) -> WayOut:
+    """A fix as it is published."""
+    return WayOut(
+        text=str(fix.text),
+        commands=fix.commands,
+        verify=fix.verify,
+        root=fix.root,
+        relogin=fix.relogin,
+        reboot=fix.reboot,
+        caution=None if fix.caution is None else str(fix.caution),
+    )
