@@ -115,15 +115,19 @@ def dump(recording: Recording) -> str:
 
 def load_file(path: Path) -> Recording:
     """The recording in a regular file, or, for "-", on standard input. Raises DataError, OSError."""
+    return load(read_file(path), source=str(path))
+
+
+def read_file(path: Path) -> str:
+    """The text of a regular file of a recording's size, or, for "-", of standard input. Raises DataError, OSError."""
     with _opened(path) as file:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise DataError(f"{path}: larger than {MAX_BYTES >> 20} MiB")
     try:
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
-    return load(text, source=str(path))
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -1,0 +1,194 @@
+"""A comparison for people: findings that came, those that went, the facts that differ, one verdict line last."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from rocmkit.report.diff import Diff, Fact, Other, Told
+from rocmkit.report.drawing import ASCII_MARKS, MARKS, STYLES, Style, style_of, wrapped
+from rocmkit.report.markdown import inline
+from rocmkit.report.summary import VERDICTS, counted, size
+from rocmkit.report.terminal import clean
+
+#: Sections of facts in the words of a heading.
+SECTIONS = {
+    "system": "System",
+    "driver": "Driver",
+    "kfd": "GPUs as the kernel offers them (KFD)",
+    "gpus": "GPUs",
+    "access": "Access",
+    "kernel_log": "Kernel log",
+    "runtime": "rocminfo",
+    "rocm": "ROCm",
+    "python": "Python",
+    "env": "Variables",
+    "env_files": "Start-up files",
+    "memory": "Memory and disks",
+    "tools": "Programs",
+    "caches": "MIOpen's folders",
+    "hub": "Models",
+}
+#: Lines of one section; the rest is counted. JSON has all of them.
+_MOST = 25
+_LONGEST = 300
+
+
+def text(diff: Diff, *, color: bool, unicode: bool, width: int = 100) -> str:
+    """The comparison as text."""
+    lines = "\n".join(_lines(diff, style_of(color=color), MARKS if unicode else ASCII_MARKS, max(width, 40))) + "\n"
+    return lines if unicode else lines.replace("→", "->").encode("ascii", "replace").decode("ascii")
+
+
+def _lines(diff: Diff, style: Style, marks: dict[str, str], width: int) -> Iterator[str]:
+    yield style("bold", "rocmkit diff") + f"  {_source(diff.old.source)} → {_source(diff.new.source)}"
+    judged = [f"rocmkit {side.rocmkit or '?'} with the knowledge of {side.kb or '?'}" for side in (diff.old, diff.new)]
+    if judged[0] != judged[1]:
+        yield from wrapped("", f"judged by {judged[0]}, and by {judged[1]}: that alone may make findings differ", width, indent=2)
+    yield ""
+    for word, told in (("new", diff.came), ("gone", diff.went), ("not known any more", diff.unclear)):
+        for one in told:
+            mark = marks["ok"] if word == "gone" else marks["gap"] if word == "not known any more" else marks.get(one.severity, "")
+            kind = STYLES["ok"] if word == "gone" else STYLES.get(one.severity, "bold")
+            yield f"{style(kind, f'{mark} {clean(one.code)}')} {style('bold', clean(one.title))} ({word}{_likely(one)})"
+            if word == "new":
+                for message in one.messages:
+                    yield from wrapped("    ", message, width, indent=4)
+            yield ""
+    for other in diff.changed:
+        yield from _other(other, style, width)
+    for section, facts in _sections(diff.facts).items():
+        yield style("bold", section)
+        for line in _told(facts):
+            yield from wrapped("  ", line, width, indent=4)
+        yield ""
+    yield style("bold", verdict_line(diff))
+
+
+def _likely(one: Told) -> str:
+    return ", likely" if one.severity == "error" and one.confidence == "likely" else ""
+
+
+def _other(other: Other, style: Style, width: int) -> Iterator[str]:
+    yield f"~ {clean(other.code)} {style('bold', clean(other.title))} (in other words)"
+    for word, messages in (("was", _only(other.old, other.new)), ("is", _only(other.new, other.old))):
+        for message in messages:
+            yield from wrapped(f"    {word:<5}", message, width, indent=9)
+    yield ""
+
+
+def _sections(facts: tuple[Fact, ...]) -> dict[str, list[Fact]]:
+    found: dict[str, list[Fact]] = {}
+    for section, heading in SECTIONS.items():
+        if rows := [fact for fact in facts if fact.where.split(".")[0] == section]:
+            found[heading] = rows
+    if rest := [fact for fact in facts if fact.where.split(".")[0] not in SECTIONS]:
+        found["Others"] = rest
+    return found
+
+
+def _told(facts: list[Fact]) -> Iterator[str]:
+    """A line for each fact. Library files are told by their number: the packages that they belong to have lines of their own."""
+    files: list[Fact] = []
+    rest: list[Fact] = []
+    for fact in facts:
+        (files if fact.where.startswith(("python.libraries.", "python.runtimes.")) else rest).append(fact)
+    yield from (_line(fact) for fact in rest[:_MOST])
+    if len(rest) > _MOST:
+        yield f"and {len(rest) - _MOST} more: --json has all of them"
+    if files:
+        came = len({fact.where for fact in files if fact.old is None})
+        went = len({fact.where for fact in files if fact.new is None})
+        yield f"library files of packages: {came} came, {went} went, {len(files) - came - went} facts of others changed"
+
+
+def _line(fact: Fact) -> str:
+    parts = fact.where.split(".", 1)
+    name = parts[1] if len(parts) > 1 else parts[0]
+    if fact.where.startswith("kernel_log.lines."):
+        return f"{'only in the new one' if fact.old is None else 'only in the old one'}: {name.removeprefix('lines.')}"
+    words = _words(name)
+    alike = isinstance(fact.old, list | dict) and type(fact.old) is type(fact.new)
+    old, new = _difference(list(fact.old), list(fact.new)) if alike and "gap" not in fact.old and "gap" not in fact.new else ("", "")
+    if old or new:
+        return f"{words}: {'; '.join(filter(None, (old, new)))}"
+    return f"{words}: {_value(fact, fact.old)} → {_value(fact, fact.new)}"
+
+
+def _words(name: str) -> str:
+    """A place as a person says it: 0000:03:00.0 vram, rocblas kernels of torch targets. Names of packages and drivers stay whole."""
+    if name.startswith(("packages.", "parameters.", "duplicates.")):
+        return name.removeprefix("packages.").replace(".", " ", 1)
+    name = re.sub(r"^kernels\.(\S+) ([a-z]+)(?:\.kernels(?=\.)|$)", r"\2 kernels of \1", name)
+    name = re.sub(r"^(?:nodes|numbers|agents)\.", "", name)
+    fields = re.search(r"(?:\.[a-z][a-z_0-9]*)+$", name) or re.search(r"^[a-z_0-9]+$", name)
+    if fields is None:
+        return name
+    return name[: fields.start()] + fields[0].replace(".", " ").replace("_", " ").removesuffix(" bytes")
+
+
+def _difference(old: list[Any], new: list[Any]) -> tuple[str, str]:
+    """What a list lost and got; empty where only the order is another."""
+    before, after = list(map(str, old)), list(map(str, new))
+    lost = _only(before, after)[:_MOST]
+    got = _only(after, before)[:_MOST]
+    return (f"without {', '.join(lost)}" if lost else ""), (f"with {', '.join(got)}" if got else "")
+
+
+def _only(texts: Iterable[str], others: Iterable[str]) -> list[str]:
+    """Those of `texts` that are not among the others."""
+    there = set(others)
+    return [text for text in texts if text not in there]
+
+
+def _value(fact: Fact, value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "there" if (fact.old is None or fact.new is None) and value else "yes" if value else "no"
+    if isinstance(value, dict) and isinstance(value.get("gap"), dict):
+        return f"not known ({value['gap'].get('reason', '?')})"
+    if isinstance(value, int) and fact.where.endswith("_bytes"):
+        return size(value)
+    said = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return (said if len(said) <= _LONGEST else said[:_LONGEST] + " …") or "empty"
+
+
+def _source(source: str) -> str:
+    return " ".join(clean(source).split())
+
+
+def verdict_line(diff: Diff) -> str:
+    """The one line that ends the comparison."""
+    old, new = (VERDICTS.get(side.verdict, _source(side.verdict).upper()) for side in (diff.old, diff.new))
+    verdict = f"{old} → {new}" if diff.verdict else f"{new} as before"
+    counts = ((diff.came, "new finding", ""), (diff.went, "finding", " gone"), (diff.unclear, "finding", " not known any more"))
+    words = [counted(len(told), noun) + rest for told, noun, rest in counts if told]
+    words += [counted(len(diff.changed), "finding") + " in other words"] if diff.changed else []
+    words += [counted(len(diff.facts), "fact") + (" differs" if len(diff.facts) == 1 else " differ")] if diff.facts else []
+    return f"{verdict}: {', '.join(words) or 'nothing differs'}"
+
+
+def markdown(diff: Diff) -> str:
+    """The comparison as GitHub-flavoured Markdown."""
+    return "\n".join(_markdown(diff)) + "\n"
+
+
+def _markdown(diff: Diff) -> Iterator[str]:
+    yield f"## rocmkit diff: {inline(verdict_line(diff))}"
+    yield ""
+    yield f"{inline(diff.old.source)} → {inline(diff.new.source)}"
+    for word, told in (("New", diff.came), ("Gone", diff.went), ("Not known any more", diff.unclear)):
+        if told:
+            yield from ("", f"### {word}", "")
+            for one in told:
+                said = f": {inline('; '.join(one.messages))}" if word == "New" else ""
+                yield f"- {inline(one.code)} {inline(one.title)} ({inline(one.severity)}{_likely(one)}){said}"
+    if diff.changed:
+        yield from ("", "### In other words", "")
+        for other in diff.changed:
+            yield f"- {inline(other.code)} {inline(other.title)}: {inline('; '.join(other.old))} → {inline('; '.join(other.new))}"
+    for section, facts in _sections(diff.facts).items():
+        yield from ("", f"### {section}", "")
+        yield from (f"- {inline(line)}" for line in _told(facts))
