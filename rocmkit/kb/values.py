@@ -210,6 +210,8 @@ class OrtFlavour(Row, kw_only=True):
     """What its GPU code is compiled for; empty: it holds none."""
     rocm: str | None = None
     """ROCm release it was built on, where it takes one from the machine."""
+    python: tuple[str, ...] = ()
+    """Python releases with wheels; empty: not looked up."""
     note: str = ""
     """What to beware of."""
 
