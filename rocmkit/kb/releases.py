@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Literal
 
 from rocmkit.kb._load import document
 from rocmkit.kb.targets import base
 from rocmkit.kb.values import (
     CTranslate2Wheels,
     DriverRelease,
-    Fact,
     InstallLayout,
     KmdWindow,
     Known,
@@ -19,7 +17,6 @@ from rocmkit.kb.values import (
     NumbaRow,
     OrtFlavour,
     OsSupport,
-    RocmProvider,
     TorchBuild,
     TorchWheel,
 )
@@ -54,13 +51,10 @@ class _TorchFile(Model, kw_only=True):
     arch_sets: dict[str, tuple[str, ...]]
     releases: tuple[_TorchRelease, ...]
     builds: tuple[TorchBuild, ...]
-    facts: tuple[Fact, ...]
 
 
 class _NumbaFile(Model, kw_only=True):
     releases: tuple[NumbaRow, ...]
-    llvm_of_llvmlite: dict[str, tuple[str, ...]]
-    facts: tuple[Fact, ...]
 
 
 class _RocmFile(Model, kw_only=True):
@@ -69,12 +63,10 @@ class _RocmFile(Model, kw_only=True):
     drivers: tuple[DriverRelease, ...]
     libraries: tuple[LibraryArchs, ...]
     layouts: tuple[InstallLayout, ...]
-    facts: tuple[Fact, ...]
 
 
 class _OrtFile(Model, kw_only=True):
     flavours: tuple[OrtFlavour, ...]
-    rocm_provider: RocmProvider
 
 
 @cache
@@ -95,13 +87,6 @@ def _rocm_file() -> _RocmFile:
 @cache
 def _ort_file() -> _OrtFile:
     return document("onnxruntime", _OrtFile)
-
-
-def facts(topic: Literal["torch", "numba", "rocm"]) -> tuple[Fact, ...]:
-    """The facts of a topic, each one sentence or two to show with a judgement."""
-    if topic == "torch":
-        return _torch_file().facts
-    return _numba_file().facts if topic == "numba" else _rocm_file().facts
 
 
 @cache
@@ -201,12 +186,6 @@ def numba_for_numpy(numpy: str, python: str) -> NumbaRow | None:
     return next((row for row in reversed(numba_rows()) if within(row.numpy, numpy) and within(row.python, python)), None)
 
 
-def llvm_of_llvmlite(release: str) -> tuple[str, ...] | None:
-    """Major versions of the LLVM inside that llvmlite (`0.45.1`); None outside the table."""
-    found = series(release)
-    return _numba_file().llvm_of_llvmlite.get(".".join(map(str, found))) if found else None
-
-
 def os_support(rocm: str) -> OsSupport | None:
     """Operating systems that AMD documents for that ROCm release; None where the knowledge base has no list."""
     return next((row for row in _rocm_file().os_support if within(row.releases, rocm)), None)
@@ -279,8 +258,3 @@ def ctranslate2_wheels() -> CTranslate2Wheels:
 def onnxruntime_flavours(distribution: str | None = None) -> tuple[OrtFlavour, ...]:
     """The distributions that install `onnxruntime`, or the rows of one of them."""
     return tuple(row for row in _ort_file().flavours if distribution in (None, row.distribution))
-
-
-def onnxruntime_rocm_provider() -> RocmProvider:
-    """When ONNX Runtime lost its ROCm execution provider."""
-    return _ort_file().rocm_provider

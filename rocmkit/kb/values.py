@@ -23,15 +23,6 @@ class Row(Model, kw_only=True):
     """Public places that say so; never empty."""
 
 
-class Fact(Row, kw_only=True):
-    """One sentence that explains a judgement."""
-
-    id: str
-    """Stable name in words."""
-    text: str
-    """The sentence."""
-
-
 class TorchWheel(Row, kw_only=True):
     """One family of PyTorch wheels on pytorch.org."""
 
@@ -214,14 +205,3 @@ class OrtFlavour(Row, kw_only=True):
     """Python releases with wheels; empty: not looked up."""
     note: str = ""
     """What to beware of."""
-
-
-class RocmProvider(Row, kw_only=True):
-    """The life of ONNX Runtime's ROCm execution provider."""
-
-    last: str
-    """Last release series with it."""
-    removed: str
-    """First release without it."""
-    note: str = ""
-    """What took its place."""

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from rocmkit.doctor.check import all_checks
 from rocmkit.kb.issues import issues
 from rocmkit.logs.match import match
 from rocmkit.model import Model, convert, load_yaml
+from tests.unit.checks.test_every_check import FAILURE_MODES
 
 FOLDER = Path(__file__).resolve().parents[1] / "logs"
 
@@ -33,6 +33,14 @@ class Samples(Model, kw_only=True):
     issue: str
     logs: tuple[Sample, ...]
     near: tuple[NearMiss, ...]
+
+
+#: Failure modes that no text of their own shows.
+NO_TEXT = {
+    "rocm-wheel-vs-driver": "it is a state, no failure",
+    "container-newer-than-host": "such logs say what driver-regression says",
+    "xnack-mismatch": "such logs say what arch-not-compiled says",
+}
 
 
 def samples() -> dict[str, Samples]:
@@ -76,6 +84,9 @@ def test_a_near_miss_does_not(name: str, one: NearMiss) -> None:
     assert not [hit for hit in match([one.text.encode()]).hits if hit.issue.id == name]
 
 
+def test_every_failure_mode_has_its_texts() -> None:
+    assert set(FAILURE_MODES) - set(ISSUES) == set(NO_TEXT)
+
+
 def test_no_sample_is_left_over() -> None:
     assert set(SAMPLES) == set(ISSUES)
-    assert len({check.id for check in all_checks()} & set(ISSUES)) > 40

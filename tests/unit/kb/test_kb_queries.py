@@ -184,13 +184,6 @@ def test_numba_for_numpy(numpy: str, python: str, found: str | None) -> None:
     assert (row and row.numba) == found
 
 
-def test_llvm_of_llvmlite() -> None:
-    assert kb.llvm_of_llvmlite("0.45.1") == ("20",)
-    assert kb.llvm_of_llvmlite("0.40") == ("11", "14")
-    assert kb.llvm_of_llvmlite("0.4") is None
-    assert kb.llvm_of_llvmlite("x") is None
-
-
 @pytest.mark.parametrize(
     ("rocm", "has_noble"), [("6.1.3", False), ("6.1.5", False), ("6.2.4", True), ("6.3", True), ("6.4.3", None), ("7.1", None), ("x", None)]
 )
@@ -259,7 +252,6 @@ def test_overrides() -> None:
 def test_speech_runtimes() -> None:
     assert "gfx906" not in kb.ctranslate2_wheels().archs
     assert kb.ctranslate2_wheels().soname == "libamdhip64.so.7"
-    assert kb.onnxruntime_rocm_provider().last == "1.22"
     assert len(kb.onnxruntime_flavours("onnxruntime-rocm")) == 3
     assert {row.distribution for row in kb.onnxruntime_flavours()} == {
         *("onnxruntime", "onnxruntime-gpu", "onnxruntime-rocm", "onnxruntime-migraphx")
@@ -285,7 +277,6 @@ def test_any_text_has_an_answer(one: str, other: str) -> None:
     kb.best_torch(one, other)
     kb.numba(one)
     kb.numba_for_numpy(one, other)
-    kb.llvm_of_llvmlite(one)
     kb.os_support(one)
     kb.kmd_window(one)
     kb.driver_release(one)

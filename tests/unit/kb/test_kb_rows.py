@@ -1,4 +1,4 @@
-"""What holds for every row of the knowledge base."""
+"""What holds for the rows of the knowledge base, beside what tools/kb_lint.py proves."""
 
 from __future__ import annotations
 
@@ -7,54 +7,28 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-import msgspec
 import pytest
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from rocmkit import kb
-from rocmkit.kb import _load, packages, releases
-from rocmkit.kb.values import Row
+from rocmkit.kb import _load, releases
 from rocmkit.model import load_yaml
 
-SOURCE = re.compile(
-    r"https://[^\s]+|[\w.-]+/[\w.-]+(#[0-9]+|(@[\w./-]+)?( [\w./*-]+)?)|[\w-]+ [\w.]+ wheel(, METADATA)?|[\w-]+ on the Python package index"
-)
 FILES = sorted(_load.ROOT.rglob("*.yaml"))
 KB_FILES = [path for path in FILES if path.relative_to(_load.ROOT).parts[0] != "issues"]
 
 
-def rows_in(value: object) -> Iterator[Row]:
-    if isinstance(value, Row):
-        yield value
-    if isinstance(value, msgspec.Struct):
-        for name in value.__struct_fields__:
-            yield from rows_in(getattr(value, name))
-    elif isinstance(value, (tuple, dict)):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from rows_in(item)
-
-
-def everything() -> tuple[object, ...]:
-    return (
-        tuple(kb.arch(name) for name in kb.archs()),
-        kb.pci_names(),
-        kb.torch_wheels(),
-        releases._torch_file(),
-        releases._numba_file(),
-        releases._rocm_file(),
-        releases._ort_file(),
-        packages._file(),
-        kb.ctranslate2_wheels(),
-        kb.all_torch_reports(),
-    )
+#: What is a number and no version.
+MEASURES = {"vram_gib", "wavefront", "within"}
 
 
 def scalars(value: object) -> Iterator[object]:
     if isinstance(value, dict):
         for key, item in value.items():
             yield key
-            yield from scalars(item)
+            if key not in MEASURES:
+                yield from scalars(item)
     elif isinstance(value, list):
         for item in value:
             yield from scalars(item)
@@ -62,34 +36,10 @@ def scalars(value: object) -> Iterator[object]:
         yield value
 
 
-def test_every_row_has_public_sources() -> None:
-    rows = list(rows_in(everything()))
-    assert len(rows) > 500
-    for row in rows:
-        assert row.sources, row
-        for source in row.sources:
-            assert SOURCE.fullmatch(source), source
-            assert not source.startswith("/"), source
-        assert len(set(row.sources)) == len(row.sources), row
-
-
-def test_every_specifier_parses() -> None:
-    for row in rows_in(everything()):
-        for name in ("holds", "lacks", "releases", "fails_on", "builds_on", "numpy", "python"):
-            if isinstance(text := getattr(row, name, ""), str):
-                SpecifierSet(text)
-    for name in kb.archs():
-        found = kb.arch(name)
-        assert found is not None
-        for step in found.support:
-            assert step.rocm
-            SpecifierSet(step.rocm)
-
-
 @pytest.mark.parametrize("path", KB_FILES, ids=lambda path: path.stem)
 def test_versions_and_ids_are_quoted(path: Path) -> None:
     for value in scalars(load_yaml(path.read_text(encoding="utf-8"), source=path.name)):
-        assert isinstance(value, (str, bool)) or value in (32, 64), value
+        assert isinstance(value, (str, bool)), value
 
 
 @pytest.mark.parametrize("name", kb.archs())
@@ -153,9 +103,6 @@ def test_numba_is_monotonic() -> None:
         assert ceiling(older.numpy) <= ceiling(newer.numpy)
         assert ceiling(older.python) <= ceiling(newer.python)
     for row in kb.numba_rows():
-        llvm = kb.llvm_of_llvmlite(row.llvmlite)
-        assert llvm is not None
-        assert row.llvm in llvm
         accepted = row.error_text.removeprefix("Numba needs NumPy ").removesuffix(" or less")
         assert accepted in SpecifierSet(row.numpy)
         assert row.error_text.startswith("Numba needs NumPy ")
@@ -197,8 +144,3 @@ def test_drivers_and_windows_are_ordered() -> None:
         assert Version(older.rocm) < Version(newer.rocm)
     for row in rocm.kmd_windows:
         assert Version(row.lowest) <= Version(row.rocm) <= Version(row.highest)
-
-
-def test_fact_ids_are_unique() -> None:
-    ids = [fact.id for fact in (*kb.facts("torch"), *kb.facts("numba"), *kb.facts("rocm"))]
-    assert len(set(ids)) == len(ids) > 10
