@@ -38,9 +38,11 @@ class SpeechSystem(Row, kw_only=True):
     packages: tuple[str, ...]
     """Distributions whose presence says that it is installed."""
     install: tuple[str, ...]
-    """Arguments of `pip install`, once the engine is there; one call each."""
+    """Arguments of `pip install`, once the engine is there; one call each. {torch} stands for the torch that is there."""
     torch: str = ""
-    """Specifier on torch, for the newest release of what `install` names; empty: none known."""
+    """Specifier on torch, for the newest releases of what `install` names; empty: none known."""
+    python: str = ""
+    """Specifier on Python, for the same; empty: none known."""
     models: tuple[SpeechModel, ...]
     """Best first."""
     gpu_command: str
@@ -90,12 +92,15 @@ class SourceBuild(Row, kw_only=True):
     """Its release."""
     rocm: str
     """Specifier on the ROCm that is installed."""
-    needs_rocblas: bool
-    """Whether it computes with the rocBLAS of that ROCm."""
+    distro: bool
+    """Whether it builds on the ROCm of a distribution, below /usr, as well as on AMD's packages."""
     what: str
     """What is built, and what to know of it."""
     commands: tuple[str, ...]
-    """Lines to copy; {gfx} and {python} are filled in. Empty: too long for lines to copy."""
+    """Lines to copy; {gfx}, {python} and {rocm}, where it lies, are filled in; what begins with `pip` is for the pip of the environment.
+    Empty: nobody wrote them down."""
+    needs: str
+    """What has to be there before, or is to be known."""
 
 
 class _File(Model, kw_only=True):

@@ -191,10 +191,10 @@ def _look(block: Block, rows: int, wanted: list[int], known: Patterns, searches:
         at = start
         begin, end = block.row_at(start)
         line, place_in_line = _around(block.text, begin, end, start)
-        message, code = said(line, place_in_line), quoted(line)
+        message = said(line, place_in_line)
         place: _Place | None = None
         for user, step in known.users[number]:
-            if not message and (code or not searches[user].signature.anywhere):
+            if not message and (not searches[user].signature.anywhere or quoted(line)):
                 continue
             if place is None:
                 place = _Place(rows + row, block.line_of(start, row), _excerpt(block.text, begin, end, start), _groups(found))

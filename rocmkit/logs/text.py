@@ -77,15 +77,15 @@ def _between(text: bytes | bytearray, place: int) -> int:
 
 
 def _block(raw: bytes, first: int) -> Block:
-    text = raw if raw.endswith(b"\n") else raw + b"\n"
+    text = raw.replace(b"\x00", b"") if b"\x00" in raw else raw
+    if not text.endswith(b"\n"):
+        text += b"\n"
     if b'{"' in text and b"\\" in text:
         text = _JSON.sub(lambda line: _JSON_ESCAPE.sub(_unescaped, line.group()), text)
     if not text.isascii():
         text = _english(_decoded(text))
     if b"\x1b" in text:
         text = _ESCAPES.sub(b"", text)
-    if b"\x00" in text:
-        text = text.replace(b"\x00", b"")
     if b"\r" in text:
         text = re.sub(rb"\r+\n", b"\n", text)
     # A line that is longer than a row spans half a row somewhere; that is quickly seen.
