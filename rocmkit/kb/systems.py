@@ -94,6 +94,8 @@ class SourceBuild(Row, kw_only=True):
     """Specifier on the ROCm that is installed."""
     distro: bool
     """Whether it builds on the ROCm of a distribution, below /usr, as well as on AMD's packages."""
+    wavefront: int = 0
+    """The wavefront size of the GPUs whose results are right; 0: any."""
     what: str
     """What is built, and what to know of it."""
     commands: tuple[str, ...]

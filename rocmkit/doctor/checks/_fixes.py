@@ -65,31 +65,43 @@ def torch_fix(python: Python, gfx: str, *, also: tuple[str, ...] = (), verify: t
             gfx=" and ".join(dict.fromkeys((gfx, *also))),
             python=minor,
         )
-        return Fix(text=note or text, commands=_replace(python, _install(python, best)), verify=verify)
-    other = next((name for name in ("3.12", "3.11", "3.13", "3.10", "3.14") if kb.best_torch(gfx, name)), None)
-    wheel = kb.best_torch(gfx, other) if other else None
-    if other and wheel:
-        text = say(
-            "No wheel of pytorch.org that works on {gfx} is made for Python {python}. Make an environment with Python {other} "
-            "and put torch {torch} for ROCm {rocm} into it; that Python comes from the distribution, from uv or from Conda.",
-            gfx=gfx,
-            python=minor,
-            other=other,
-            torch=newest(wheel),
-            rocm=wheel.rocm,
-        )
-        make = f"conda create -y -p {_NEW} python={other}" if python.kind == "conda" else f"python{other} -m venv {_NEW}"
-        old = f"{advice.interpreter(python)} "
-        return Fix(
-            text=text,
-            commands=(make, f"{_NEW}/bin/python -m pip {_install(python, wheel)}"),
-            verify=tuple(line.replace(old, f"{_NEW}/bin/python ", 1) for line in verify),
-        )
+        return Fix(text=note or text, commands=replace(python, _install(python, best)), verify=verify)
+    if elsewhere := torch_elsewhere(python, gfx, verify=verify):
+        return elsewhere
     for build in kb.torch_builds(gfx):
         if build.install and build.install.startswith("pip "):
             text = say("No wheel of pytorch.org works on {gfx}. {what}: {note}", gfx=gfx, what=build.what, note=build.note or build.known)
-            return Fix(text=text, commands=_replace(python, build.install.removeprefix("pip ").replace("{gfx}", gfx)), verify=verify)
+            return Fix(text=text, commands=replace(python, build.install.removeprefix("pip ").replace("{gfx}", gfx)), verify=verify)
     return Fix(text=say("No torch that works on {gfx} is known: it has to be built from source for this GPU.", gfx=gfx))
+
+
+def torch_elsewhere(python: Python, gfx: str, *, verify: tuple[str, ...] = ()) -> Fix | None:
+    """The newest torch that runs on `gfx`, in a new environment with another Python; None where none is known."""
+    other = next((name for name in ("3.12", "3.11", "3.13", "3.10", "3.14") if kb.best_torch(gfx, name)), None)
+    wheel = kb.best_torch(gfx, other) if other else None
+    if other is None or wheel is None:
+        return None
+    minor = advice.python_minor(python)
+    words = {"gfx": gfx, "python": minor, "other": other, "torch": newest(wheel), "rocm": wheel.rocm}
+    if kb.best_torch(gfx, minor):
+        text = say(
+            "Make an environment with Python {other} and put torch {torch} for ROCm {rocm} into it: the newest wheel of pytorch.org that "
+            "works on {gfx} with Python {python} is older. That Python comes from the distribution, from uv or from Conda.",
+            **words,
+        )
+    else:
+        text = say(
+            "Make an environment with Python {other} and put torch {torch} for ROCm {rocm} into it: no wheel of pytorch.org that works on "
+            "{gfx} is made for Python {python}. That Python comes from the distribution, from uv or from Conda.",
+            **words,
+        )
+    make = f"conda create -y -p {_NEW} python={other}" if python.kind == "conda" else f"python{other} -m venv {_NEW}"
+    old = f"{advice.interpreter(python)} "
+    return Fix(
+        text=text,
+        commands=(make, f"{_NEW}/bin/python -m pip {_install(python, wheel)}"),
+        verify=tuple(line.replace(old, f"{_NEW}/bin/python ", 1) for line in verify),
+    )
 
 
 def _install(python: Python, wheel: TorchWheel) -> str:
@@ -100,7 +112,7 @@ def _install(python: Python, wheel: TorchWheel) -> str:
     return f"install {' '.join(wanted)} --index-url {wheel.index_url}"
 
 
-def _replace(python: Python, arguments: str) -> tuple[str, ...]:
+def replace(python: Python, arguments: str) -> tuple[str, ...]:
     """pip commands that take the present torch out first: pip leaves alone what has the right version and the wrong build."""
     install = advice.pip(python, arguments)
     wrong = [name for name in _TORCH_FAMILY if name in python.packages]

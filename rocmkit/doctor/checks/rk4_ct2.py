@@ -29,13 +29,13 @@ def _api(python: Python) -> str:
     return "unknown" if found == "none" and ct2_elsewhere(python) else found
 
 
-def _official(python: Python, gfx: str) -> bool:
+def ct2_official(python: Python, gfx: str) -> bool:
     """Whether CTranslate2's own ROCm wheels cover this GPU and this Python."""
     row = kb.ctranslate2_wheels()
     return gfx in row.archs and advice.python_minor(python) in row.python
 
 
-def _way_out(python: Python, gfx: str) -> Fix:
+def ct2_fix(python: Python, gfx: str) -> Fix:
     """The ROCm wheel where there is one for this GPU; else a road that does not need CTranslate2."""
     row, minor = kb.ctranslate2_wheels(), advice.python_minor(python)
     if gfx in row.archs and minor not in row.python:
@@ -48,7 +48,7 @@ def _way_out(python: Python, gfx: str) -> Fix:
             )
         )
     verify = (one_line(python, _COUNT),)
-    if _official(python, gfx):
+    if ct2_official(python, gfx):
         tag = "cp" + minor.replace(".", "")
         fetch = f"curl -fLO {row.url}/latest/download/{row.asset}"
         install = advice.pip(python, f"install --force-reinstall --no-deps ct2-rocm/temp-linux/ctranslate2-*-{tag}-{tag}-*.whl")
@@ -134,7 +134,7 @@ def ct2_cuda_only(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
         confidence="likely" if api == "unknown" else "sure",
         seen=tuple(seen),
         cause=say("The package registry has no ROCm build of CTranslate2."),
-        fix=_way_out(python, kinds[0].gfx) if kinds else None,
+        fix=ct2_fix(python, kinds[0].gfx) if kinds else None,
     )
     return judge([finding])
 
@@ -225,7 +225,7 @@ def _foreign(python: Python, version: str, kind: Target, where: Seen, sure: Conf
             "The official ROCm wheels are compiled for {archs} only; a build of one's own, for what it was told.",
             archs=", ".join(kb.ctranslate2_wheels().archs),
         ),
-        fix=_way_out(python, kind.gfx),
+        fix=ct2_fix(python, kind.gfx),
     )
 
 
@@ -280,7 +280,7 @@ def ct2_470(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
         text=text, commands=advice.pip(python, 'install --upgrade --no-deps "ctranslate2>=4.7.1"'), verify=(one_line(python, _COUNT),)
     )
     if _api(python) in ("hip", "unknown"):  # pip would put the CUDA build in its place
-        fix = _way_out(python, kinds[0].gfx) if kinds and _official(python, kinds[0].gfx) else Fix(text=text)
+        fix = ct2_fix(python, kinds[0].gfx) if kinds and ct2_official(python, kinds[0].gfx) else Fix(text=text)
     finding = Finding(
         subject="ctranslate2",
         message=say("CTranslate2 {version} cannot be imported on Windows; this machine is not affected", version=version),

@@ -28,7 +28,7 @@ KEYS = {
 PACKAGES = (
     *("amdsmi", "ctranslate2", "demucs", "espnet", "faster-whisper", "ffmpeg-python", "flash-attn", "hip-python"),
     *("insanely-fast-whisper", "insanely-fast-whisper-rocm", "kotoba-whisper", "librosa", "lightning", "llvmlite", "nemo-toolkit"),
-    *("nue-asr", "numba", "numpy", "onnx-asr", "onnxruntime", "onnxruntime-directml", "onnxruntime-gpu", "onnxruntime-migraphx"),
+    *("rinnakk-nue-asr", "numba", "numpy", "onnx-asr", "onnxruntime", "onnxruntime-directml", "onnxruntime-gpu", "onnxruntime-migraphx"),
     *("onnxruntime-openvino", "onnxruntime-qnn", "onnxruntime-rocm", "onnxruntime-training", "openai-whisper", "optimum", "optimum-onnx"),
     *("pyannote-audio", "pytorch-lightning", "pytorch-triton-rocm", "qwen-asr", "reazonspeech-espnet-asr", "reazonspeech-k2-asr"),
     *("reazonspeech-nemo-asr", "resampy", "sherpa-onnx", "silero-vad", "speechbrain", "torchaudio", "torchcodec", "torchvision"),

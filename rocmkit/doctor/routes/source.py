@@ -1,0 +1,97 @@
+"""Builds by hand: on this machine's ROCm, and in an image whose ROCm holds the GPU."""
+
+from __future__ import annotations
+
+from rocmkit import kb
+from rocmkit.doctor.routes.ground import NO_KERNELS, Ground
+from rocmkit.doctor.routes.place import Place, container, here, packages
+from rocmkit.doctor.routes.values import Route, Status, Vram
+from rocmkit.doctor.routes.ways import INSIDE, docker, installed, route, transcribing
+from rocmkit.kb import systems as knowledge
+from rocmkit.kb.systems import BuildImage, SourceBuild, SpeechSystem
+
+
+def routes(system: SpeechSystem, ground: Ground, package: str, size: Vram | None) -> tuple[Route, ...]:
+    """The builds of a package, in no order."""
+    build = _made(package, ground.rocm, ground.gfx) if ground.rocm else None
+    if build and ground.rocm_kind == "distro" and not build.distro:
+        build = None
+    served = build is not None and bool(build.commands) and ground.rocblas is True
+    return (
+        *((_on_this_rocm(system, ground, build, size),) if build else ()),
+        *(() if served or ground.container else _in_an_image(system, ground, package, size)),
+    )
+
+
+def home(gfx: str) -> BuildImage | None:
+    """The newest image whose rocBLAS holds a GPU."""
+    return next((image for image in reversed(knowledge.build_images()) if kb.rocblas_kernels(gfx, image.rocm)), None)
+
+
+def _made(package: str, rocm: str, gfx: str) -> SourceBuild | None:
+    """The build of a package on a ROCm, where it computes rightly on a GPU."""
+    build, arch = knowledge.source_build(package, rocm), kb.arch(gfx)
+    return build if build and (not build.wavefront or (arch and arch.wavefront == build.wavefront)) else None
+
+
+def _on_this_rocm(system: SpeechSystem, ground: Ground, build: SourceBuild, size: Vram | None) -> Route:
+    lacks, unseen = ground.rocblas is False, ground.rocblas is None
+    status: Status = "blocked" if lacks else "unknown" if unseen or not build.commands else "buildable"
+    place = here(system, ground.python)
+    return route(
+        system,
+        ground,
+        "source",
+        f"Build {build.package} {build.version} on the ROCm {ground.rocm} of this machine. {build.what}",
+        place,
+        status=status,
+        known=build.known,
+        sources=build.sources,
+        commands=_commands(system, ground, place, build, installed(ground), size),
+        vram=size,
+        needs=(NO_KERNELS,) if lacks else (),
+        notes=(*_rocblas_note(ground), build.needs),
+    )
+
+
+def _in_an_image(system: SpeechSystem, ground: Ground, package: str, size: Vram | None) -> tuple[Route, ...]:
+    image = home(ground.gfx)
+    build = _made(package, image.rocm, ground.gfx) if image else None
+    if image is None or build is None:
+        return ()
+    place = container()
+    lines = _commands(system, ground, place, build, "/opt/rocm", size)
+    return (
+        route(
+            system,
+            ground,
+            "source",
+            f"Build {package} {build.version} in a container with ROCm {image.rocm}, whose rocBLAS holds {ground.gfx}. {build.what}",
+            place,
+            status="buildable",
+            known="inferred",
+            sources=(*build.sources, *image.sources),
+            commands=docker(image.image, image.setup, *lines),
+            vram=size,
+            notes=(INSIDE,),
+        ),
+    )
+
+
+def _commands(system: SpeechSystem, ground: Ground, place: Place, build: SourceBuild, rocm: str, size: Vram | None) -> tuple[str, ...]:
+    if not build.commands:
+        return ()
+    lines: list[str] = []
+    for command in build.commands:
+        text = command.replace("{gfx}", ground.gfx).replace("{rocm}", rocm).replace("{python}", place.word)
+        lines += place.pip(text.removeprefix("pip ")) if text.startswith("pip ") else (text,)
+    return (*dict.fromkeys(lines), *packages(system, place), *transcribing(system, place.word, size))
+
+
+def _rocblas_note(ground: Ground) -> tuple[str, ...]:
+    if ground.rocblas is False:
+        return (
+            f"The rocBLAS of this ROCm holds nothing for {ground.gfx}: what is built aborts at the first matrix product, until rocBLAS is "
+            "built for it too or the files of the same release are put into lib/rocblas/library.",
+        )
+    return (f"Whether the rocBLAS of this ROCm holds {ground.gfx} could not be seen.",) if ground.rocblas is None else ()

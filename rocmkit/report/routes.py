@@ -1,0 +1,120 @@
+"""Routes for people: one line for each kind of way in a report, and every way in full on request."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+
+from rocmkit.doctor.routes.values import Idea, Route, Status
+from rocmkit.errors import UsageError
+from rocmkit.kb.systems import systems
+from rocmkit.report.drawing import Style, label, wrapped
+from rocmkit.report.terminal import clean
+
+WORDS: dict[Status, str] = {
+    "ready": "ready now",
+    "installable": "to install",
+    "buildable": "to build",
+    "blocked": "after a fix",
+    "unknown": "not known",
+    "cpu-only": "processor",
+}
+_WORD = 13
+_VERDICTS = {"yes": "yes", "no": "no", "unknown": "unknown"}
+
+
+def chosen(names: tuple[str, ...]) -> frozenset[str]:
+    """The systems that --route names; `all` is every one. Raises UsageError for what is none."""
+    known = [system.id for system in systems()]
+    for name in names:
+        if name != "all" and name not in known:
+            near = difflib.get_close_matches(name, known, n=3)
+            raise UsageError(f"no speech system is called {name!r}", f"did you mean {', '.join(near or known)}?")
+    return frozenset(known if "all" in names else names)
+
+
+def limit(size: str | None) -> int | None:
+    """What --max-vram allows, in bytes. Raises UsageError where it is no size."""
+    if size is None:
+        return None
+    found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) ?(GiB|GB|G|MiB|MB|M)", size, re.ASCII | re.IGNORECASE)
+    if found is None:
+        raise UsageError(f"--max-vram {size!r} is no size", "write 8GiB, or 7500MiB")
+    unit = found[2].upper()
+    return int(float(found[1]) * (1 << 30 if unit.startswith("G") else 1 << 20))
+
+
+def best(routes: tuple[Route, ...]) -> Iterator[tuple[Route, tuple[str, ...]]]:
+    """The best route of each system; systems that share one are named together."""
+    groups: dict[tuple[str, Status, tuple[str, ...]], tuple[Route, list[str]]] = {}
+    for one in routes:
+        if one.rank == 1:
+            groups.setdefault((one.how, one.status, one.blocked_by), (one, []))[1].append(one.title)
+    for one, titles in groups.values():
+        yield one, tuple(titles)
+
+
+def brief(routes: tuple[Route, ...], style: Style, width: int) -> Iterator[str]:
+    """A line for each kind of way; nothing where there is none."""
+    if not routes:
+        return
+    yield style("bold", "Ways from here to Japanese speech") + "  (doctor --route SYSTEM shows all of them, with commands)"
+    order = list(WORDS)
+    for one, titles in sorted(best(routes), key=lambda group: order.index(group[0].status)):
+        names = ", ".join(title.partition(" (")[0] for title in titles)
+        sentence = one.how.partition(". ")[0].rstrip(".")
+        yield from wrapped(f"  {WORDS[one.status]:<{_WORD}}", f"{names}: {sentence}{_codes(one)}", width, indent=2 + _WORD)
+
+
+def _codes(one: Route) -> str:
+    parts = []
+    if one.cures:
+        parts.append(f"takes away {', '.join(one.cures)}")
+    if one.blocked_by:
+        parts.append(f"first mend {', '.join(one.blocked_by)}")
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
+def full(routes: tuple[Route, ...], ideas: tuple[Idea, ...], names: frozenset[str], style: Style, width: int) -> Iterator[str]:
+    """Every way of the systems named, with commands and sources, and what is to be thought of ways that people try."""
+    for one in routes:
+        if one.system not in names:
+            continue
+        if one.rank == 1:
+            yield style("bold", one.title)
+        yield from _route(one, style, width)
+        yield ""
+    if ideas and names:
+        yield style("bold", "What people try")
+        for idea in ideas:
+            yield from wrapped(f"  {_VERDICTS[idea.verdict]:<9}", f"{idea.name}: {idea.because} ({idea.known})", width, indent=11)
+            for command in idea.commands:
+                yield " " * 11 + style("cyan", clean(command))
+        yield ""
+
+
+def _route(one: Route, style: Style, width: int) -> Iterator[str]:
+    yield from wrapped(f"{one.rank:>3} {WORDS[one.status]}: ", f"{one.how}{_codes(one)}", width, indent=4)
+    if one.vram:
+        yield from wrapped(label("memory"), memory(one), width, indent=12)
+    for number, command in enumerate(one.commands):
+        yield label("run" if number == 0 else "") + style("cyan", clean(command))
+    for note in one.notes:
+        yield from wrapped(label("note"), note, width, indent=12)
+    yield from wrapped(label("known"), f"{one.known}: {', '.join(one.sources)}", width, indent=12)
+
+
+def memory(one: Route) -> str:
+    """What the model takes of the video memory, in words."""
+    if one.vram is None:
+        return ""
+    limit = "an unknown size" if one.vram.limit_gib is None else f"{one.vram.limit_gib:g} GiB"
+    return f"{one.vram.model} in {one.vram.precision} takes about {one.vram.need_gib:g} GiB of {limit} ({one.vram.licence})"
+
+
+def table(routes: tuple[Route, ...]) -> Iterator[tuple[str, str, str, str]]:
+    """(system, status, way, memory) of the best route of each system."""
+    for one in routes:
+        if one.rank == 1:
+            yield one.title, WORDS[one.status], one.how + _codes(one), memory(one)

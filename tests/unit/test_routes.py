@@ -1,0 +1,224 @@
+"""Routes: what leads to the GPU, in which order, and that nothing is promised that was not seen."""
+
+from __future__ import annotations
+
+import random
+import re
+from functools import cache
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from rocmkit.doctor.check import all_checks
+from rocmkit.doctor.examine import examine
+from rocmkit.doctor.routes.plan import Plan, plan
+from rocmkit.doctor.routes.values import WAYS, Offer, Route
+from rocmkit.facts import Facts, gap
+from rocmkit.host.recording import load_file
+from rocmkit.host.replay import ReplayHost
+from rocmkit.kb.systems import systems
+from rocmkit.model import DataError
+from rocmkit.probe import collect
+from rocmkit.recipes import offers
+from tests.unit.checks.test_any_facts import anything
+
+MACHINES = Path(__file__).resolve().parents[1] / "machines"
+NAMES = sorted(path.stem for path in MACHINES.glob("*.yaml"))
+GIB = 1 << 30
+OFFER = Offer(
+    recipe="ctranslate2",
+    package="ctranslate2",
+    engine="ctranslate2",
+    version="4.8.1",
+    rocm=">=6.2,<7.0",
+    archs=("gfx906",),
+    sources=("OpenNMT/CTranslate2#1989",),
+)
+
+
+@cache
+def facts(name: str) -> Facts:
+    return collect(ReplayHost(load_file(MACHINES / f"{name}.yaml")))
+
+
+def planned(given: Facts, *offer: Offer, limit_gib: float | None = None) -> Plan:
+    limit = None if limit_gib is None else int(limit_gib * GIB)
+    return plan(given, examine(given, all_checks()), offer, limit_bytes=limit)
+
+
+def of(found: Plan, system: str) -> list[Route]:
+    return [one for one in found.routes if one.system == system]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_route_of_every_machine_holds_together(name: str) -> None:
+    given = facts(name)
+    results = examine(given, all_checks())
+    found = plan(given, results)
+    codes = {result.code for result in results if result.outcome == "found"} | {"RK307", "RK507"}
+    for system in systems():
+        mine = of(found, system.id)
+        assert [one.rank for one in mine] == list(range(1, len(mine) + 1))
+        assert [one.way for one in mine].count("cpu") == (0 if not mine or not system.cpu_command else 1)
+    for one in found.routes:
+        assert {*one.blocked_by, *one.cures} <= codes
+        assert not set(one.blocked_by) & set(one.cures)
+        assert (one.status == "blocked") >= bool(one.blocked_by)
+        assert one.gpu != (one.status == "cpu-only")
+        assert one.sources
+        for command in one.commands:
+            assert not re.search(r"\{(python|gfx|model|precision|pip)\}", command), command
+            assert "\n" not in command
+    for idea in found.ideas:
+        assert idea.because
+        assert idea.sources or idea.verdict == "unknown"
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_any_facts_have_a_plan(seed: int) -> None:
+    dice = random.Random(seed)
+    given = anything(Facts, dice)
+    results = examine(given, all_checks())
+    for one in plan(given, results).routes:
+        assert one.way in WAYS
+        assert one.status != "ready" or any(result.id == "kfd-permission" and result.outcome == "ok" for result in results)
+
+
+def test_the_newest_wheel_that_runs_on_gfx906_is_named_exactly() -> None:
+    for name in ("the-user", "mi50-torch-rocm72"):
+        for system in ("mms", "xls-r", "openai-whisper", "nue-asr", "kotoba-whisper", "espnet", "insanely-fast-whisper"):
+            best = of(planned(facts(name)), system)[0]
+            assert (best.way, best.status) == ("wheel", "installable")
+            python = "~/rocm-venv/bin/python" if system == "espnet" and name == "the-user" else "~/venv/bin/python"
+            install = [line for line in best.commands if "torchaudio==" in line]
+            assert install == [
+                f'{python} -m pip install "torch==2.9.1" "torchaudio==2.9.1" --index-url https://download.pytorch.org/whl/rocm6.3'
+            ]
+
+
+def test_the_crash_of_the_present_torch_is_what_the_wheel_takes_away() -> None:
+    found = of(planned(facts("the-user")), "kotoba-whisper")
+    assert found[0].cures == ("RK413",)
+    assert found[0].blocked_by == ()
+    as_is = next(one for one in found if one.way == "as-is")
+    assert (as_is.status, as_is.blocked_by) == ("blocked", ("RK413",))
+    assert as_is.rank > next(one.rank for one in found if one.way == "cpu")
+
+
+def test_no_ct2_wheel_is_offered_to_gfx906() -> None:
+    for name in NAMES:
+        if any(kind.gfx == "gfx906" for kind in facts(name).gpus if isinstance(facts(name).gpus, tuple)):  # type: ignore[union-attr]
+            assert not [one for one in of(planned(facts(name)), "faster-whisper") if one.way == "wheel"]
+
+
+def test_ctranslate2_builds_for_gfx906_on_rocm_63_as_upstream_wrote_it() -> None:
+    best = of(planned(facts("mi50-16gb-healthy")), "faster-whisper")[0]
+    assert (best.way, best.status) == ("source", "buildable")
+    text = "\n".join(best.commands)
+    assert "-DCMAKE_HIP_ARCHITECTURES=gfx906" in text
+    assert "-DHIPBLAS_V2" in text
+    assert "__syncwarp" in text
+    assert "CT2_CUDA_ALLOCATOR=cub_caching" in text
+
+
+def test_a_recipe_that_exists_comes_before_a_build_by_hand() -> None:
+    given = facts("mi50-16gb-healthy")
+    assert not [one for one in planned(given).routes if one.way == "recipe"]
+    best = of(planned(given, OFFER), "faster-whisper")[0]
+    assert best.way == "recipe"
+    assert best.commands[0] == "rocmkit build ctranslate2 --arch gfx906 --python ~/venv/bin/python --install"
+    assert "ctranslate2" not in " ".join(best.commands[1:]).partition("WhisperModel")[0].replace("faster-whisper", "")
+    assert best.commands[-1].startswith("CT2_CUDA_ALLOCATOR=cub_caching ~/venv/bin/python -c")
+    assert not [one for one in planned(facts("rx7900xtx"), OFFER).routes if one.way == "recipe"]
+
+
+def test_a_recipe_waits_for_a_rocblas_that_holds_the_gpu() -> None:
+    given = facts("mi50-16gb-healthy")
+    assert isinstance(given.rocm, tuple)
+    without = tuple(
+        msgspec.structs.replace(
+            one,
+            kernels=tuple(msgspec.structs.replace(files, targets={"gfx90a": 10}) for files in one.kernels),
+        )
+        for one in given.rocm
+    )
+    found = of(planned(msgspec.structs.replace(given, rocm=without), OFFER), "faster-whisper")
+    recipe = next(one for one in found if one.way == "recipe")
+    assert (recipe.status, recipe.blocked_by) == ("blocked", ("RK307",))
+
+
+def test_the_users_limit_picks_the_model() -> None:
+    given = facts("the-user")
+    small = planned(given, limit_gib=8)
+    assert next(one.vram.model for one in of(small, "openai-whisper") if one.vram) == "turbo"
+    nue = of(small, "nue-asr")
+    assert nue[0].way == "cpu"
+    assert all(one.status == "blocked" and "RK507" in one.blocked_by for one in nue if one.gpu)
+    assert next(one.vram.model for one in of(planned(given), "openai-whisper") if one.vram) == "large-v3"
+
+
+def test_what_is_there_and_fits_is_ready_now() -> None:
+    best = of(planned(facts("mi50-16gb-healthy")), "kotoba-whisper")[0]
+    assert (best.way, best.status, best.blocked_by) == ("as-is", "ready", ())
+    assert best.commands[-1].startswith("~/venv/bin/python -c")
+
+
+def test_nothing_is_ready_where_access_was_not_seen() -> None:
+    given = msgspec.structs.replace(facts("mi50-16gb-healthy"), access=gap("not-executed", "nobody looked"))
+    assert of(planned(given), "kotoba-whisper")[0].status == "unknown"
+
+
+def test_a_fault_of_the_machine_is_in_every_way_to_the_gpu() -> None:
+    found = planned(facts("no-access"))
+    assert all("RK201" in one.blocked_by for one in found.routes if one.gpu)
+    best = of(found, "kotoba-whisper")[0]
+    assert best.way == "as-is"
+    assert best.commands[0].startswith("sudo usermod")
+
+
+def test_inside_a_container_no_other_one_is_started() -> None:
+    assert not [one for one in planned(facts("docker-no-devices")).routes if any("docker run" in line for line in one.commands[1:])]
+    assert not [one for one in planned(facts("docker-no-devices")).routes if one.way == "container"]
+
+
+def test_the_hub_of_nvidias_triton_is_not_pulled_over_that_of_the_wheel() -> None:
+    best = of(planned(facts("mi50-torch-rocm72")), "openai-whisper")
+    lines = [line for one in best for line in one.commands if "openai-whisper" in line and "pip install" in line]
+    assert all("--no-deps" in line for line in lines)
+
+
+def test_ideas_of_gfx906() -> None:
+    found = {idea.name: idea.verdict for idea in planned(facts("the-user")).ideas}
+    assert found == {
+        "rocm/pytorch:latest": "no",
+        "rocm/pytorch:rocm6.1_ubuntu22.04_py3.10_pytorch_2.1.2": "yes",
+        "an environment of ROCm 5.7+, torch 2.2.1+, transformers 4.36+": "yes",
+        "building CTranslate2 from source": "yes",
+        "the processor, as it is": "yes",
+    }
+
+
+def test_no_gpu_no_routes() -> None:
+    assert planned(facts("no-gpu")) == Plan(routes=(), ideas=())
+
+
+def test_without_an_architecture_only_the_processor_is_left() -> None:
+    given = msgspec.structs.replace(facts("mi50-16gb-healthy"), gpus=gap("denied", "hidden"))
+    found = planned(given)
+    assert {one.way for one in found.routes} == {"cpu"}
+    assert found.ideas == ()
+
+
+def test_recipes_say_themselves_what_they_build(tmp_path: Path) -> None:
+    assert offers(tmp_path) == ()
+    (tmp_path / "ctranslate2").mkdir()
+    recipe = tmp_path / "ctranslate2" / "recipe.yaml"
+    recipe.write_text(
+        "package: ctranslate2\nengine: ctranslate2\nsources: ['OpenNMT/CTranslate2#1989']\n"
+        "releases:\n  - {version: '4.8.1', rocm: '>=6.2,<7.0', archs: [gfx906]}\n"
+    )
+    assert offers(tmp_path) == (OFFER,)
+    recipe.write_text("package: ctranslate2\nreleases:\n  - {version: '4.8.1'}\n")
+    with pytest.raises(DataError, match="ctranslate2"):
+        offers(tmp_path)
