@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rocmkit import __version__
 from rocmkit.errors import NotApplicable, UsageError
 from rocmkit.output import progress, write
+from rocmkit.report.terminal import line
 
 if TYPE_CHECKING:
     from rocmkit.facts import Facts
     from rocmkit.host.base import Host
     from rocmkit.host.recording import Recording
+    from rocmkit.logs.values import Log
+    from rocmkit.report.diff import Look
 
 
 def looked_at(python: str | None, sysroot: Path | None, recordings: tuple[Path, ...], record: Path | None) -> list[tuple[Facts, str]]:
@@ -61,6 +67,96 @@ def _loaded(path: Path) -> tuple[Path, Recording]:
         return path, load_file(path)
     except (DataError, OSError) as error:
         raise UsageError(f"not a recording: {error}", "recordings are written by `rocmkit doctor --record FILE`") from None
+
+
+def read_log(path: Path, command: str) -> tuple[Log, str]:
+    """What a log shows, without what names a person or a machine, and the log's name. `command` is the one that asks, for hints.
+
+    Raises UsageError where it cannot be read, or is packed.
+    """
+    from rocmkit.host.names import of_this_machine
+    from rocmkit.logs.match import match
+    from rocmkit.report.log import STDIN
+
+    names = of_this_machine()
+    name = STDIN if str(path) == "-" else names.hide(os.fsencode(path).decode("utf-8", "backslashreplace"))
+    try:
+        with contextlib.ExitStack() as stack:
+            file = sys.stdin.buffer if name == STDIN else stack.enter_context(path.open("rb"))
+            if file.isatty():
+                sys.stderr.write("rocmkit: paste the text, then press Ctrl-D on a line of its own\n")
+            tell = stack.enter_context(progress(after_s=2))
+            return match(_plain(_chunks(file.fileno()), name, command), tell).hidden(names.hide_text), name
+    except OSError as error:
+        raise UsageError(f"cannot read {name}: {error.strerror or error}") from None
+
+
+#: So much of a log is read at a time.
+_CHUNK = 1 << 18
+#: How packed files begin, what packed them, and what unpacks them.
+_PACKED = (
+    (b"\x1f\x8b", "gzip", "zcat {file}"),
+    (b"\x28\xb5\x2f\xfd", "zstd", "zstdcat {file}"),
+    (b"\xfd7zXZ\x00", "xz", "xzcat {file}"),
+    (b"BZh", "bzip2", "bzcat {file}"),
+    (b"PK\x03\x04", "zip", "unzip -p {file}"),
+    (b"LPKSHHRH", "systemd's journal", "journalctl --file {file}"),
+)
+
+
+def _chunks(handle: int) -> Iterator[bytes]:
+    """What is read until the end; that of a terminal is one Ctrl-D."""
+    while True:
+        try:
+            chunk = os.read(handle, _CHUNK)
+        except BlockingIOError:  # whoever started us wants its own end of a pipe not to block
+            select.select([handle], [], [])
+            continue
+        if not chunk:
+            return
+        yield chunk
+
+
+def _plain(chunks: Iterator[bytes], name: str, command: str) -> Iterator[bytes]:
+    """The same chunks. Raises UsageError where they begin as a packed file does."""
+    from rocmkit.doctor.advice import quote
+    from rocmkit.report.log import STDIN
+
+    head = b""
+    while len(head) < 8 and (chunk := next(chunks, b"")):
+        head += chunk
+    for magic, packer, unpack in _PACKED:
+        if head.startswith(magic):
+            file = "FILE" if name == STDIN else quote(line(name))
+            raise UsageError(f"{name} is no text: {packer} wrote it", f"`{unpack.format(file=file)} | rocmkit {command} --log -` reads it")
+    yield head
+    yield from chunks
+
+
+def compared_side(path: Path) -> Look:
+    """What a recording says to today's checks, or what a report said: one side of a comparison. Raises UsageError."""
+    import msgspec
+
+    from rocmkit.doctor.check import all_checks
+    from rocmkit.host.recording import load, read_file
+    from rocmkit.host.replay import ReplayHost
+    from rocmkit.model import DataError, to_builtins
+    from rocmkit.report.diff import look
+    from rocmkit.report.published import publish
+
+    name = "standard input" if str(path) == "-" else str(path)
+    try:
+        text = read_file(path)
+        data = msgspec.json.decode(text) if text.lstrip()[:1] == "{" else None
+        if data is None or "rocmkit_recording" in data:
+            facts = _collect(ReplayHost(load(text, source=name)), None)
+            data = to_builtins(publish(facts, all_checks(), source=f"recording {Path(name).name}"))
+        return look(data, source=name)
+    except OSError as error:
+        raise UsageError(f"cannot read {name}: {error.strerror or error}") from None
+    except (DataError, msgspec.DecodeError, RecursionError) as error:
+        hint = "recordings are written by `rocmkit doctor --record FILE`, reports by `rocmkit doctor --json -o FILE`"
+        raise UsageError(f"neither a recording nor a report: {error}", hint) from None
 
 
 def live() -> Host:

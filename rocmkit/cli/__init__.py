@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from rocmkit import __version__
+from rocmkit.cli.diff import diff
 from rocmkit.cli.doctor import doctor
 from rocmkit.cli.explain import explain
 from rocmkit.cli.inspect import inspect
@@ -25,10 +26,11 @@ def cli() -> None:
     Examples:
       rocmkit doctor                      look at this machine
       rocmkit doctor --python ~/venv      judge another Python environment
+      rocmkit diff before.yaml after.yaml what an upgrade changed
       rocmkit inspect torch --for gfx906  whether a package's GPU code runs on a card
       rocmkit explain RK307               what a finding means, offline
     """
 
 
-for command in (doctor, explain, inspect):
+for command in (doctor, diff, explain, inspect):
     cli.add_command(command)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rocmkit.cli.options import EXIT_CODES, form_of
+from rocmkit.cli.options import EXIT_CODES, LOG, form_of
 from rocmkit.errors import Exit, UsageError, worst
 from rocmkit.output import drawing, write
-from rocmkit.sources import looked_at, recording
+from rocmkit.sources import looked_at, read_log, recording
 
 if TYPE_CHECKING:
     from rocmkit.doctor.check import Check
@@ -29,6 +29,23 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
     help="Judge a recording instead of this machine; may be repeated. - is standard input.",
 )
+@click.option(
+    "--what-if",
+    "supposed",
+    multiple=True,
+    metavar="KEY=VERSION",
+    help="Judge as if this were changed: torch=2.9.1+rocm6.3, rocm=7.2, kernel=6.14, gfx=gfx1030, numba=none; may be repeated.",
+)
+@click.option(
+    "--log",
+    type=LOG,
+    metavar="FILE",
+    help="Also say what the error texts of a log mean, with fixes that fit this machine. - is standard input.",
+)
+@click.option(
+    "--route", "routes", multiple=True, metavar="SYSTEM", help="Show every way of a speech system to this GPU; may be repeated, or all."
+)
+@click.option("--max-vram", metavar="SIZE", help="Video memory that a model may take: 8GiB. Default: all that the GPU has.")
 @click.option("--record", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Also write what was read, as a recording.")
 @click.option("--preview", is_flag=True, help="Print what a recording holds, or would hold, in place of a report; write none.")
 @click.option("--only", multiple=True, metavar="CODE", help="Make only this check; may be repeated.")
@@ -41,6 +58,10 @@ def doctor(
     python: str | None,
     sysroot: Path | None,
     recordings: tuple[Path, ...],
+    supposed: tuple[str, ...],
+    log: Path | None,
+    routes: tuple[str, ...],
+    max_vram: str | None,
     record: Path | None,
     preview: bool,
     only: tuple[str, ...],
@@ -59,6 +80,9 @@ def doctor(
       rocmkit doctor --python ~/venv/bin/python
       rocmkit doctor --json | jq .verdict
       rocmkit doctor --format markdown -o report.md
+      rocmkit doctor --route kotoba-whisper --max-vram 8GiB
+      rocmkit doctor --what-if torch=2.11+rocm7.2      before pip install changes anything
+      rocmkit doctor --log crash.txt --python ~/venv   what an error text means on this machine
       rocmkit doctor --preview            what a recording of this machine would tell
       rocmkit doctor --record machine.yaml && rocmkit doctor --from machine.yaml
     """
@@ -67,33 +91,57 @@ def doctor(
         raise UsageError("--from cannot be combined with --sysroot, --record or --python", "a recording holds its own machine")
     if sysroot and record:
         raise UsageError("--record keeps what a live machine says; it cannot be combined with --sysroot")
-    if output and output in {record, *recordings} and str(output) != "-":
-        raise UsageError(f"{output} is named twice: the report would overwrite the recording")
-    if preview and (sysroot or only or skip or strict or form == "markdown" or len(recordings) > 1):
+    if output and output in {record, log, *recordings} and str(output) != "-":
+        raise UsageError(f"{output} is named twice: the report would overwrite the {'log' if output == log else 'recording'}")
+    if log and [*recordings, log].count(Path("-")) > 1:
+        raise UsageError("--log - and --from - cannot both read standard input", "put one of them into a file")
+    if log and supposed:
+        raise UsageError("--log tells what was, --what-if what would be: ask for one of them")
+    if routes and (only or skip):
+        raise UsageError("--route stands on all the checks: it cannot be combined with --only or --skip")
+    if preview and (
+        sysroot or only or skip or strict or supposed or log or routes or max_vram or form == "markdown" or len(recordings) > 1
+    ):
         raise UsageError("--preview shows one recording, as text or JSON, and makes no checks")
     if preview:
         write(_render_preview(*recording(python, recordings), form), output)
         return Exit.OK
-    from rocmkit.report.published import publish
+    from rocmkit.doctor.whatif import parse
+    from rocmkit.recipes import offers
+    from rocmkit.report import routes as ways
+    from rocmkit.report.published import Terms
+    from rocmkit.report.supposed import report_on
 
+    named, limit = ways.chosen(routes), ways.limit(max_vram)
+    changes = parse(supposed)
     checks, left_out = _chosen(only, skip)
+    read = read_log(log, "doctor") if log else None
     found = looked_at(python, sysroot, recordings, record)
-    reports = [publish(facts, checks, source=source, strict=strict, left_out=left_out) for facts, source in found]
-    write(_render(reports, form, to_terminal=output is None), output)
+    terms = Terms(strict=strict, left_out=left_out, log=read, offers=offers(), limit_bytes=limit)
+    reports = [report_on(facts, changes, checks, source=source, terms=terms) for facts, source in found]
+    write(_render(reports, form, named, to_terminal=output is None), output)
     return worst(Exit(report.exit) for report in reports)
 
 
 def _chosen(only: tuple[str, ...], skip: tuple[str, ...]) -> tuple[list[Check], tuple[str, ...]]:
     """The checks to make, and the codes of those that the options leave out."""
     from rocmkit.doctor.check import all_checks
-    from rocmkit.report.explain import find
 
-    wanted = {find(name).code for name in only}
-    unwanted = {find(name).code for name in skip}
+    wanted, unwanted = _codes(only), _codes(skip)
     made = [check for check in all_checks() if (not wanted or check.code in wanted) and check.code not in unwanted]
     if not made:
         raise UsageError("--only and --skip leave no check to make")
     return made, tuple(check.code for check in all_checks() if check not in made)
+
+
+def _codes(names: tuple[str, ...]) -> set[str]:
+    from rocmkit.doctor.check import all_checks
+    from rocmkit.report.explain import find
+
+    codes = {find(name).code for name in names}
+    for code in sorted(codes - {check.code for check in all_checks()}):
+        raise UsageError(f"{code} is no check: logs alone show it", "`rocmkit doctor --log FILE` looks for it in a log")
+    return codes
 
 
 def _render_preview(kept: Recording, source: str, form: str) -> str:
@@ -104,7 +152,7 @@ def _render_preview(kept: Recording, source: str, form: str) -> str:
     return json.render(found) if form == "json" else pages.text(found)
 
 
-def _render(reports: list[Report], form: str, *, to_terminal: bool) -> str:
+def _render(reports: list[Report], form: str, named: frozenset[str], *, to_terminal: bool) -> str:
     if form == "json":
         from rocmkit.report import json
         from rocmkit.report.published import Reports
@@ -116,4 +164,4 @@ def _render(reports: list[Report], form: str, *, to_terminal: bool) -> str:
         return "\n".join(map(markdown.render, reports))
     from rocmkit.report import text
 
-    return "\n".join(text.render(report, **drawing(to_terminal=to_terminal)) for report in reports)
+    return "\n".join(text.render(report, named=named, **drawing(to_terminal=to_terminal)) for report in reports)

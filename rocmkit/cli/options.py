@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import click
+
 from rocmkit.errors import UsageError
 
 EXIT_CODES = """\b
@@ -9,6 +13,10 @@ Exit codes, the same in every output format:
   0  nothing blocking    1  a blocking problem     2  usage error
   3  inconclusive        4  not applicable here   70  a bug in rocmkit
   130  interrupted"""
+
+
+#: A log: a file, or - for standard input.
+LOG = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 
 
 def form_of(as_json: bool, form: str | None) -> str:

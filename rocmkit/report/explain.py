@@ -1,13 +1,16 @@
-"""`rocmkit explain`: the page of a check, offline."""
+"""`rocmkit explain`: the page of a check, or of a failure that only logs show, offline."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from rocmkit.doctor.check import HEADINGS, Check, all_checks
 from rocmkit.errors import UsageError
+from rocmkit.kb import issues as kb
+from rocmkit.kb.issues import Issue, IssueFix, Signature
+from rocmkit.kb.patterns import readable, shape
 from rocmkit.model import Model
 
 
@@ -21,6 +24,7 @@ class Page(Model, kw_only=True):
     severity: str  # error, warning or note
     summary: str  # what is wrong, in a sentence or two
     sections: dict[str, str]  # heading to Markdown
+    log: tuple[str, ...]  # error texts that logs show it by, a line each; … stands for anything, N for a number
 
 
 class Listing(Model, kw_only=True):
@@ -36,14 +40,114 @@ def page(check: Check) -> Page:
     headings, bodies = tuple(rest[::2]), [body.strip() for body in rest[1::2]]
     if headings != HEADINGS or not all(bodies):
         raise ValueError(f"{check.code}: the page needs the headings {HEADINGS}, it has {headings}")
+    looks, why, fix, ignore, sources = bodies
+    if known := kb.issue(check.id):
+        looks += f"\n\n{_KNOWN_BY}\n\n" + _texts(known)
+        sources += "".join(f"\n- {source}" for source in _sources(known) if source not in sources)
     return Page(
         code=check.code,
         id=check.id,
         title=check.title,
         severity=check.severity,
         summary=" ".join(first.split()),
-        sections=dict(zip(headings, bodies, strict=True)),
+        sections=dict(zip(HEADINGS, (looks, why, fix, ignore, sources), strict=True)),
+        log=_log(known) if known else (),
     )
+
+
+def issue_page(issue: Issue) -> Page:
+    """The page of a failure that no check looks for. Raises ValueError for one that a check has the page of."""
+    if issue.page is None or issue.severity is None:
+        raise ValueError(f"{issue.code}: an issue without a check needs a page and a severity")
+    sections = (
+        f"No check looks for this: a log alone shows it. {_KNOWN_BY}\n\n" + _texts(issue),
+        issue.page.why,
+        "\n\n".join(_fixes(issue)),
+        issue.page.ignore,
+        "\n".join(f"- {source}" for source in _sources(issue)),
+    )
+    return Page(
+        code=issue.code,
+        id=issue.id,
+        title=issue.title,
+        severity=issue.severity,
+        summary=issue.page.summary,
+        sections=dict(zip(HEADINGS, sections, strict=True)),
+        log=_log(issue),
+    )
+
+
+_KNOWN_BY = "`rocmkit explain --log` knows it by these texts, in which … stands for anything and N for a number:"
+
+
+def _log(issue: Issue) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(readable(line) for signature in issue.signatures for line in signature.lines))
+
+
+def _texts(issue: Issue) -> str:
+    """The error texts, each with what it means."""
+    return "\n".join(f"- {_text(signature)}: {_filled(signature.cause, signature)}" for signature in issue.signatures)
+
+
+def _text(signature: Signature) -> str:
+    """One error text in words: its lines, and where it counts."""
+    contexts = kb.contexts()
+    words = ", then ".join(map(_code, map(readable, signature.lines)))
+    if signature.within:
+        words += f" within {signature.within} lines"
+    if signature.requires:
+        words += f", in a log about {' and '.join(contexts[name].what for name in signature.requires)}"
+    if signature.unless:
+        words += f", unless the log is about {' or '.join(contexts[name].what for name in signature.unless)}"
+    return words + (" (likely)" if signature.confidence == "likely" else "")
+
+
+def _filled(text: str, *signatures: Signature) -> str:
+    """A sentence with the names of what an error text would fill in: {path} is PATH."""
+    for name in sorted({name for one in signatures for line in one.lines for name in shape(line).every}):
+        text = text.replace("{" + name + "}", "the GPU" if name == "gfx" else name.upper())
+    return text.replace("{python}", "`python3`").replace("{gfx}", "the GPU")
+
+
+def _fixes(issue: Issue) -> Iterator[str]:
+    if issue.fix:
+        yield _fix(issue.fix, *issue.signatures)
+    for signature in issue.signatures:
+        if signature.fix:
+            yield f"Where the text is {_text(signature)}:\n\n{_fix(signature.fix, signature)}"
+
+
+def _fix(fix: IssueFix, *signatures: Signature) -> str:
+    """What to do, with commands for any machine; where a card is known, `explain --log` writes those for it."""
+    needs = [word for word, needed in (("root", fix.root), ("logging in again", fix.relogin), ("a reboot", fix.reboot)) if needed]
+    parts = [_filled(fix.text, *signatures) + (f" (Needs {', '.join(needs)}.)" if needs else "")]
+    if fix.torch:
+        parts.append("Where the log or the machine says which GPU it is, rocmkit prints the exact commands.")
+    parts += _block(fix.commands)
+    if fix.caution:
+        parts.append(f"Beware: {fix.caution}")
+    if fix.verify:
+        parts += ["To see that it worked:", *_block(fix.verify)]
+    return "\n\n".join(parts)
+
+
+def _block(templates: tuple[str, ...]) -> list[str]:
+    """Commands as a block of code; the name of the card is left to the reader."""
+    if not templates:
+        return []
+    pip, python = "python3 -m pip", "python3"
+    lines = [line.replace("{pip}", pip).replace("{python}", python).replace("{gfx}", "GFX") for line in templates]
+    said = ["GFX stands for the card's architecture, such as gfx906."] if any("{gfx}" in line for line in templates) else []
+    return ["```sh\n" + "\n".join(lines) + "\n```", *said]
+
+
+def _code(text: str) -> str:
+    """Text as code in Markdown, whatever quotes it holds."""
+    return f"`` {text} ``" if "`" in text else f"`{text}`"
+
+
+def _sources(issue: Issue) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(source for signature in issue.signatures for source in signature.sources))
 
 
 def find(name: str) -> Page:
@@ -54,14 +158,25 @@ def find(name: str) -> Page:
     for check in all_checks():
         if wanted in {check.code.lower(), check.id}:
             return page(check)
-    near = difflib.get_close_matches(wanted, [c.id for c in all_checks()], n=3)
+    others = _without_check()
+    for issue in others:
+        if wanted in {issue.code.lower(), issue.id}:
+            return issue_page(issue)
+    names = [*(check.id for check in all_checks()), *(issue.id for issue in others)]
+    near = difflib.get_close_matches(wanted, names, n=3)
     hint = f"did you mean {', '.join(near)}?" if near else "`rocmkit explain --list` lists all"
-    raise UsageError(f"no check is called {name!r}", hint)
+    raise UsageError(f"no check is called {name!r}, and no failure that logs show", hint)
 
 
 def listing() -> Listing:
     """All pages, by code."""
-    return Listing(pages=tuple(page(check) for check in all_checks()))
+    pages = [*map(page, all_checks()), *map(issue_page, _without_check())]
+    return Listing(pages=tuple(sorted(pages, key=lambda one: one.code)))
+
+
+def _without_check() -> tuple[Issue, ...]:
+    """The failures that only logs show."""
+    return tuple(issue for issue in kb.issues() if issue.page)
 
 
 def markdown(one: Page) -> str:
@@ -73,7 +188,7 @@ def markdown(one: Page) -> str:
 
 
 def table(pages: Iterable[Page]) -> str:
-    """One line a check: code, severity, id, title."""
+    """One line a page: code, severity, id, title."""
     rows = list(pages)
     width = max((len(row.id) for row in rows), default=0)
     return "\n".join(f"{row.code}  {row.severity:<7}  {row.id:<{width}}  {row.title}" for row in rows) + "\n"

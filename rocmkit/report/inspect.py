@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from rocmkit.inspect.loader import C_LIBRARY
 from rocmkit.inspect.values import Answer, InspectedFile, InspectedTarget, Inspection, Runs
+from rocmkit.report.drawing import ASCII_MARKS, MARKS, Style, style_of, wrapped
 from rocmkit.report.summary import counted
 from rocmkit.report.terminal import line
-from rocmkit.report.text import ASCII_MARKS, MARKS, Style, style_of, wrapped
 
 VERDICTS = {"yes": "YES", "no": "NO", "unknown": "UNKNOWN", "none": "NOTHING TO JUDGE"}
 VERDICT_STYLES = {"yes": "bold green", "no": "bold red", "unknown": "bold magenta", "none": "bold"}

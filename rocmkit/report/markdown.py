@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from rocmkit.report import summary
+from rocmkit.report import routes, summary, supposed
+from rocmkit.report.fix import WayOut
+from rocmkit.report.log import LogMatch, LogReport, place
 from rocmkit.report.published import Fault, Judgement, Report
 from rocmkit.report.terminal import clean
 
@@ -16,25 +18,34 @@ def render(report: Report) -> str:
 
 
 def _lines(report: Report) -> Iterator[str]:
-    yield f"## rocmkit doctor: {_inline(summary.verdict_line(report))}"
+    yield f"## rocmkit doctor: {inline(summary.verdict_line(report))}"
     yield ""
-    yield f"rocmkit {report.rocmkit}, knowledge of {report.kb}, looked at {_inline(report.source)}."
+    yield f"rocmkit {report.rocmkit}, knowledge of {report.kb}, looked at {inline(report.source)}."
     yield ""
+    for number, line in enumerate(supposed.lines(report)):
+        yield f"{'- ' if number else ''}{inline(line)}"
+        if number == 0:
+            yield ""
+    if report.compared:
+        yield ""
     yield "| | |"
     yield "|---|---|"
     for label, text in summary.machine_lines(report.facts):
         yield f"| {label} | {_cell(text)} |"
+    if report.log:
+        yield from _log(report.log)
     for judgement in summary.findings(report):
         for fault in judgement.findings:
             yield ""
             yield from _fault(judgement, fault)
+    yield from _routes(report)
     failures = list(summary.failures(report.facts))
     if failures:
         yield ""
         yield "### Could not be read"
         yield ""
         for name, reason, detail in failures:
-            yield f"- {name} ({reason}): {_inline(detail)}"
+            yield f"- {name} ({reason}): {inline(detail)}"
     yield ""
     if report.left_out:
         yield f"Left out on request: {', '.join(report.left_out)}."
@@ -52,21 +63,65 @@ def _lines(report: Report) -> Iterator[str]:
 
 def _fault(judgement: Judgement, fault: Fault) -> Iterator[str]:
     likely = ", likely" if fault.confidence == "likely" else ""
-    yield f"### {judgement.code} {_inline(judgement.title)} ({judgement.severity}{likely})"
+    yield f"### {judgement.code} {inline(judgement.title)} ({judgement.severity}{likely})"
     yield ""
-    yield _inline(fault.message)
+    yield inline(fault.message)
     yield ""
     for seen in fault.seen:
-        yield f"- seen in `{_code(seen.where)}`: {_inline(seen.what)}"
+        yield f"- seen in `{_code(seen.where)}`: {inline(seen.what)}"
     if fault.cause:
-        yield f"- cause: {_inline(fault.cause)}"
-    fix = fault.fix
-    if fix is None:
+        yield f"- cause: {inline(fault.cause)}"
+    if fault.fix:
+        yield from _way_out(fault.fix)
+
+
+def _routes(report: Report) -> Iterator[str]:
+    rows = list(routes.table(report.routes))
+    if not rows:
         return
+    yield ""
+    yield "### Ways from here to Japanese speech"
+    yield ""
+    yield "| system | | way | video memory |"
+    yield "|---|---|---|---|"
+    for row in rows:
+        yield "| " + " | ".join(map(_cell, row)) + " |"
+
+
+def _log(report: LogReport) -> Iterator[str]:
+    yield ""
+    yield f"### In the log {inline(report.source)} ({summary.counted(report.lines, 'line')})"
+    yield ""
+    if report.elsewhere:
+        yield f"It is of another machine: it names {inline(', '.join(report.elsewhere))}."
+        yield ""
+    for one in report.matches:
+        yield from _match(one)
+    if not report.matches:
+        yield "Nothing that is known here is in it."
+    for where in report.report_to[:3]:
+        yield f"It points to {inline(where.project)}, which takes reports at {inline(where.url)}"
+
+
+def _match(one: LogMatch) -> Iterator[str]:
+    likely = ", likely" if one.confidence == "likely" else ""
+    yield f"#### {one.code} {inline(one.title)} ({one.severity}{likely})"
+    yield ""
+    for text in one.excerpt.split("\n"):
+        yield f"- {place(one)}: `{_code(text)}`"
+    yield f"- cause: {inline(one.cause)}"
+    if one.explained_by:
+        yield f"- it follows from {one.explained_by}"
+    else:
+        yield from _way_out(one.fix)
+    yield ""
+
+
+def _way_out(fix: WayOut) -> Iterator[str]:
     needs = [word for word, needed in (("root", fix.root), ("logging in again", fix.relogin), ("a reboot", fix.reboot)) if needed]
-    yield f"- fix: {_inline(fix.text)}" + (f" (needs {', '.join(needs)})" if needs else "")
+    yield f"- fix: {inline(fix.text)}" + (f" (needs {', '.join(needs)})" if needs else "")
     if fix.caution:
-        yield f"- caution: {_inline(fix.caution)}"
+        yield f"- caution: {inline(fix.caution)}"
     for title, commands in (("run", fix.commands), ("verify", fix.verify)):
         if commands:
             yield ""
@@ -78,13 +133,13 @@ def _fault(judgement: Judgement, fault: Fault) -> Iterator[str]:
             yield fence
 
 
-def _inline(text: str) -> str:
+def inline(text: str) -> str:
     """Text that can open neither HTML nor a link, and stays on one line. Underscores and stars are left: paths would be hard to read."""
     return re.sub(r"\](?=[(\[:])", r"]\\", " ".join(clean(text).split()).replace("&", "&amp;").replace("<", "&lt;"))
 
 
 def _cell(text: str) -> str:
-    return _inline(text).replace("|", "\\|")
+    return inline(text).replace("|", "\\|")
 
 
 def _code(text: str) -> str:

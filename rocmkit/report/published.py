@@ -11,9 +11,16 @@ from typing import Literal
 from rocmkit import __version__, kb
 from rocmkit.doctor import examine
 from rocmkit.doctor.check import Check
-from rocmkit.doctor.result import Finding, Fix, Result, Text
+from rocmkit.doctor.result import Finding, Result, Text
+from rocmkit.doctor.routes.plan import Plan, plan
+from rocmkit.doctor.routes.values import Idea, Offer, Route
+from rocmkit.doctor.told import elsewhere, told
 from rocmkit.facts import Facts, GapReason
+from rocmkit.logs.values import Log
 from rocmkit.model import Model
+from rocmkit.report import log as log_report
+from rocmkit.report.fix import WayOut, way_out
+from rocmkit.report.log import LogReport
 
 
 class Evidence(Model, kw_only=True):
@@ -21,18 +28,6 @@ class Evidence(Model, kw_only=True):
 
     where: str  # a path, a command, or a fact
     what: str  # what stood there
-
-
-class WayOut(Model, kw_only=True):
-    """A fix: what to do, commands to copy, commands that show it worked, and what it takes."""
-
-    text: str  # what to do
-    commands: tuple[str, ...]  # lines to copy
-    verify: tuple[str, ...]  # commands that show it worked
-    root: bool  # needs root
-    relogin: bool  # needs logging in again
-    reboot: bool  # needs a restart
-    caution: str | None  # what it could harm
 
 
 class Fault(Model, kw_only=True):
@@ -64,6 +59,29 @@ class Judgement(Model, kw_only=True):
     seen: tuple[Evidence, ...]  # evidence, for outcome "ok"
 
 
+class Terms(Model, kw_only=True):
+    """What a report is asked for, beside the machine."""
+
+    strict: bool = False  # warnings make the exit code 1 too
+    left_out: tuple[str, ...] = ()  # codes that --only and --skip left out
+    log: tuple[Log, str] | None = None  # a log, and its name
+    offers: tuple[Offer, ...] = ()  # what recipes can build
+    limit_bytes: int | None = None  # what the user allows of the video memory
+
+
+PLAIN = Terms()
+
+
+class Comparison(Model, kw_only=True):
+    """What the changes of --what-if would do to the findings on the facts as they are."""
+
+    before: Literal["ready", "degraded", "blocked", "unknown", "not-applicable"]  # the verdict on the facts as they are
+    came: tuple[str, ...]  # codes that would be found, and are not
+    went: tuple[str, ...]  # codes that are found, and would be no more
+    unclear: tuple[str, ...]  # codes that are found, and of which nothing could be said any more
+    stayed: tuple[str, ...]  # codes that are found either way
+
+
 class Report(Model, kw_only=True):
     """`rocmkit doctor --json`."""
 
@@ -76,7 +94,11 @@ class Report(Model, kw_only=True):
     facts: Facts  # everything that was read
     results: tuple[Judgement, ...]  # every check that was made, or could not be, by code
     left_out: tuple[str, ...]  # codes that --only and --skip left out
-    routes: tuple[()] = ()  # reserved: ways to a running system
+    routes: tuple[Route, ...] = ()  # ways from here to a transcript, by speech system, best first
+    ideas: tuple[Idea, ...] = ()  # ways that people try, judged for this GPU
+    what_if: tuple[str, ...] = ()  # KEY=VALUE of --what-if: `facts` and `results` are as they would be
+    compared: Comparison | None = None  # with the facts as they are; None without --what-if
+    log: LogReport | None = None  # what the log of --log tells: of the past, so it bears on neither the verdict nor the exit code
 
 
 class Reports(Model, kw_only=True):
@@ -86,19 +108,31 @@ class Reports(Model, kw_only=True):
     reports: tuple[Report, ...]  # one for each recording, in their order
 
 
-def publish(facts: Facts, checks: Iterable[Check], *, source: str, strict: bool = False, left_out: tuple[str, ...] = ()) -> Report:
-    """The report on `facts`; `source` says what was looked at ("this machine", a folder, a recording)."""
+def publish(facts: Facts, checks: Iterable[Check], *, source: str, terms: Terms = PLAIN) -> Report:
+    """The report on `facts`; `source` says what was looked at ("this machine", a folder, a recording).
+
+    Routes stand on all the checks: where some are left out there are none.
+    """
     results = examine.examine(facts, checks)
+    chosen = bool(terms.left_out)
+    ways = Plan(routes=(), ideas=()) if chosen else plan(facts, results, terms.offers, limit_bytes=terms.limit_bytes)
     return Report(
         rocmkit=__version__,
         kb=kb.date(),
         source=source,
-        verdict=examine.verdict(facts, results, chosen=bool(left_out)),
-        exit=int(examine.exit_code(facts, results, strict=strict, chosen=bool(left_out))),
+        verdict=examine.verdict(facts, results, chosen=chosen),
+        exit=int(examine.exit_code(facts, results, strict=terms.strict, chosen=chosen)),
         facts=facts,
         results=tuple(_judgement(result) for result in results),
-        left_out=left_out,
+        left_out=terms.left_out,
+        routes=ways.routes,
+        ideas=ways.ideas,
+        log=_log(*terms.log, facts, results) if terms.log else None,
     )
+
+
+def _log(log: Log, source: str, facts: Facts, results: Iterable[Result]) -> LogReport:
+    return log_report.published(log, told(log, facts, results), source=source, elsewhere=elsewhere(log, facts))
 
 
 def _judgement(result: Result) -> Judgement:
@@ -124,21 +158,9 @@ def _fault(finding: Finding) -> Fault:
         confidence=finding.confidence,
         seen=tuple(Evidence(where=seen.where, what=seen.what) for seen in finding.seen),
         cause=_text(finding.cause),
-        fix=_way_out(finding.fix) if finding.fix else None,
+        fix=way_out(finding.fix) if finding.fix else None,
         template=finding.message.template,
         values=finding.message.values,
-    )
-
-
-def _way_out(fix: Fix) -> WayOut:
-    return WayOut(
-        text=str(fix.text),
-        commands=fix.commands,
-        verify=fix.verify,
-        root=fix.root,
-        relogin=fix.relogin,
-        reboot=fix.reboot,
-        caution=_text(fix.caution),
     )
 
 

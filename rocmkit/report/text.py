@@ -5,36 +5,36 @@ Commands are printed on lines of their own and never wrapped or cut, so that the
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from rocmkit.report import summary
+from rocmkit.report import log, routes, summary, supposed, terminal
+from rocmkit.report.drawing import ASCII_MARKS, INDENT, MARKS, STYLES, Style, fix_lines, label, style_of, wrapped
 from rocmkit.report.published import Fault, Judgement, Report
 from rocmkit.report.terminal import clean
 
-Style = Callable[[str, str], str]
-
-MARKS = {"error": "✗", "warning": "!", "note": "·", "crashed": "?", "gap": "?", "ok": "✓"}
-ASCII_MARKS = {"error": "x", "warning": "!", "note": "-", "crashed": "?", "gap": "?", "ok": "+"}
-STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold", "crashed": "bold magenta", "gap": "magenta", "ok": "green"}
 VERDICT_STYLES = {"blocked": "bold red", "degraded": "bold yellow", "ready": "bold green"}
 
-_LABEL = 8
 #: More checks than this that were skipped for one reason are counted, not named.
 _MANY = 12
 
 
-def render(report: Report, *, color: bool, unicode: bool, width: int = 100) -> str:
-    """The report as text. `width` bounds prose; commands and paths may be longer."""
-    lines = list(_lines(report, style_of(color=color), MARKS if unicode else ASCII_MARKS, max(width, 40)))
+def render(report: Report, *, color: bool, unicode: bool, width: int = 100, named: frozenset[str] = frozenset()) -> str:
+    """The report as text. `width` bounds prose; commands and paths may be longer. `named`: speech systems whose ways are shown in full."""
+    lines = list(_lines(report, named, style_of(color=color), MARKS if unicode else ASCII_MARKS, max(width, 40)))
     text = "\n".join(lines) + "\n"
-    return text if unicode else text.encode("ascii", "replace").decode("ascii")
+    return text if unicode else text.replace("→", "->").encode("ascii", "replace").decode("ascii")
 
 
-def _lines(report: Report, style: Style, marks: dict[str, str], width: int) -> Iterator[str]:
+def _lines(report: Report, named: frozenset[str], style: Style, marks: dict[str, str], width: int) -> Iterator[str]:
     yield style("bold", f"rocmkit doctor {report.rocmkit}") + f"  {clean(report.source)}, knowledge of {report.kb}"
     yield ""
+    for number, line in enumerate(supposed.lines(report)):
+        yield from wrapped("    " if number else "", style("bold", line) if number == 0 else line, width, indent=4)
+    if report.compared:
+        yield ""
+    if report.log:
+        yield from _log(report, report.log, style, marks, width)
     for judgement in summary.findings(report):
         for fault in judgement.findings:
             yield from _fault(judgement, fault, style, marks, width)
@@ -50,12 +50,27 @@ def _lines(report: Report, style: Style, marks: dict[str, str], width: int) -> I
         for name, reason, detail in failures:
             yield from wrapped(f"  {style(STYLES['gap'], marks['gap'])} ", f"{name} ({reason}): {detail}", width, indent=4)
         yield ""
-    yield style("bold", "This is what was looked at")
-    for label, text in summary.machine_lines(report.facts):
-        yield from wrapped(f"  {label:<{_LABEL}}", text, width, indent=2 + _LABEL)
+    if ways := list(routes.full(report.routes, report.ideas, named, style, width) if named else routes.brief(report.routes, style, width)):
+        yield from ways
+        yield ""
+    yield style("bold", "This is what was looked at" + (", with that changed" if report.what_if else ""))
+    for part, text in summary.machine_lines(report.facts):
+        yield from wrapped(f"  {part:<8}", text, width, indent=10)
     yield ""
     yield from _folded(report, style, marks, width)
     yield style(VERDICT_STYLES.get(report.verdict, "bold"), summary.verdict_line(report))
+
+
+def _log(report: Report, told: log.LogReport, style: Style, marks: dict[str, str], width: int) -> Iterator[str]:
+    """What the log tells. A way out that a finding on the machine prints too stands there."""
+    below = {fault.fix: one.code for one in summary.findings(report) for fault in one.findings if fault.fix}
+    yield style("bold", "In the log") + f"  {terminal.line(told.source)}, {summary.counted(told.lines, 'line')}"
+    yield ""
+    yield from log.body(told, style, marks, width, below)
+    yield ""
+    if below:
+        yield style("bold", "On the machine")
+        yield ""
 
 
 def _fault(judgement: Judgement, fault: Fault, style: Style, marks: dict[str, str], width: int) -> Iterator[str]:
@@ -64,23 +79,11 @@ def _fault(judgement: Judgement, fault: Fault, style: Style, marks: dict[str, st
     yield f"{mark} {style('bold', judgement.title)}{likely}"
     yield from wrapped("    ", fault.message, width, indent=4)
     for seen in fault.seen:
-        yield from wrapped(_label("seen"), f"{seen.where}: {seen.what}", width, indent=4 + _LABEL)
+        yield from wrapped(label("seen"), f"{seen.where}: {seen.what}", width, indent=INDENT)
     if fault.cause:
-        yield from wrapped(_label("cause"), fault.cause, width, indent=4 + _LABEL)
-    fix = fault.fix
-    if fix is None:
-        return
-    needs = [word for word, needed in (("root", fix.root), ("logging in again", fix.relogin), ("a reboot", fix.reboot)) if needed]
-    yield from wrapped(_label("fix"), fix.text + (f" (needs {', '.join(needs)})" if needs else ""), width, indent=4 + _LABEL)
-    yield from _commands("run", fix.commands, style)
-    if fix.caution:
-        yield from wrapped(_label("caution"), fix.caution, width, indent=4 + _LABEL)
-    yield from _commands("verify", fix.verify, style)
-
-
-def _commands(word: str, commands: tuple[str, ...], style: Style) -> Iterator[str]:
-    for number, command in enumerate(commands):
-        yield (_label(word) if number == 0 else " " * (4 + _LABEL)) + style("cyan", clean(command))
+        yield from wrapped(label("cause"), fault.cause, width, indent=INDENT)
+    if fault.fix:
+        yield from fix_lines(fault.fix, style, width)
 
 
 def _folded(report: Report, style: Style, marks: dict[str, str], width: int) -> Iterator[str]:
@@ -118,31 +121,3 @@ def _folded(report: Report, style: Style, marks: dict[str, str], width: int) -> 
         yield from wrapped("- ", line, width, indent=2)
     if passed or by_reason or idle:
         yield ""
-
-
-def _label(word: str) -> str:
-    return f"    {word:<{_LABEL}}"
-
-
-def wrapped(first: str, text: str, width: int, *, indent: int) -> Iterator[str]:
-    """Prose wrapped at blanks only: paths and version strings stay whole."""
-    lines = textwrap.wrap(" ".join(clean(text).split()), max(width - indent, 20), break_long_words=False, break_on_hyphens=False) or [""]
-    yield first + lines[0]
-    for line in lines[1:]:
-        yield " " * indent + line
-
-
-def style_of(*, color: bool) -> Style:
-    """How text is styled: in colour, or not at all."""
-    return _rich_style if color else _plain_style
-
-
-def _plain_style(_: str, text: str) -> str:
-    return text
-
-
-def _rich_style(style: str, text: str) -> str:
-    from rich.color import ColorSystem
-    from rich.style import Style as RichStyle
-
-    return RichStyle.parse(style).render(text, color_system=ColorSystem.STANDARD)

@@ -9,7 +9,7 @@ import pytest
 
 from rocmkit.facts import Facts
 from rocmkit.inspect import values as inspected
-from rocmkit.report import explain, published
+from rocmkit.report import explain, fix, log, published
 from tools.gen import generated
 from tools.schema import field_words, schema
 
@@ -25,7 +25,7 @@ def models() -> list[Any]:
         *facts_models().values(),
         *(
             kind
-            for module in (published, explain, inspected)
+            for module in (published, fix, log, explain, inspected)
             for kind in vars(module).values()
             if getattr(kind, "__module__", "") == module.__name__
         ),
