@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     "supposed",
     multiple=True,
     metavar="KEY=VERSION",
-    help="Judge as if this were changed: torch=2.9.1+rocm6.3, rocm=7.2, kernel=6.14, gfx=gfx1030, numba=none; may be repeated.",
+    help="Judge as if this were changed: torch=2.9.1+rocm6.3, rocm=7.2, kernel=6.14, gfx=gfx1030, numba=none. More may follow.",
 )
+@click.argument("more", nargs=-1, metavar="[KEY=VERSION]...")
 @click.option(
     "--log",
     type=LOG,
@@ -59,6 +60,7 @@ def doctor(
     sysroot: Path | None,
     recordings: tuple[Path, ...],
     supposed: tuple[str, ...],
+    more: tuple[str, ...],
     log: Path | None,
     routes: tuple[str, ...],
     max_vram: str | None,
@@ -82,11 +84,15 @@ def doctor(
       rocmkit doctor --format markdown -o report.md
       rocmkit doctor --route kotoba-whisper --max-vram 8GiB
       rocmkit doctor --what-if torch=2.11+rocm7.2      before pip install changes anything
+      rocmkit doctor --what-if rocm=7.2 kernel=6.14    before apt upgrade does
       rocmkit doctor --log crash.txt --python ~/venv   what an error text means on this machine
       rocmkit doctor --preview            what a recording of this machine would tell
       rocmkit doctor --record machine.yaml && rocmkit doctor --from machine.yaml
     """
     form = form_of(as_json, form)
+    if more and not supposed:
+        raise UsageError(f"unexpected argument {more[0]!r}", "changes to suppose come after --what-if")
+    supposed += more
     if recordings and (sysroot or record or python):
         raise UsageError("--from cannot be combined with --sysroot, --record or --python", "a recording holds its own machine")
     if sysroot and record:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rocmkit.model import Model, convert, to_builtins
+from rocmkit.report.routes import WORDS, sentence
 
 
 class Fault(Model, kw_only=True, forbid_unknown_fields=False):
@@ -46,6 +47,40 @@ class Change(Model, kw_only=True):
     unclear: tuple[Outcome, ...]  # found before, and now not made, or explained by another finding
     other: tuple[tuple[Outcome, Outcome], ...]  # found both times, in other words
     stayed: tuple[str, ...]  # codes found both times
+
+
+class Way(Model, kw_only=True, forbid_unknown_fields=False):
+    """A route, as far as it is compared."""
+
+    system: str
+    status: str = "unknown"
+    how: str = ""
+    rank: int = 0
+    blocked_by: tuple[str, ...] = ()
+
+
+class OtherWay(Model, kw_only=True):
+    """The best way of speech systems, where it is another one."""
+
+    systems: tuple[str, ...]  # kotoba-whisper, mms
+    old: str  # how far it was, and what it was
+    new: str  # how far it is, and what it is
+
+
+def other_ways(old: object, new: object, *, source: str) -> tuple[OtherWay, ...]:
+    """Speech systems whose best route is another one, where both looks have routes. Raises DataError."""
+    sides = [convert(to_builtins(routes), tuple[Way, ...], source=source) for routes in (old, new)]
+    before, after = ({one.system: one for one in side if one.rank == 1} for side in sides)
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, one in after.items():
+        if name in before and _way(before[name]) != _way(one):
+            found.setdefault((_way(before[name]), _way(one)), []).append(name)
+    return tuple(OtherWay(systems=tuple(names), old=was, new=now) for (was, now), names in found.items())
+
+
+def _way(one: Way) -> str:
+    first = f", first mend {', '.join(one.blocked_by)}" if one.blocked_by else ""
+    return f"{WORDS.get(one.status, one.status)}: {sentence(one.how)}{first}"
 
 
 def outcomes(results: object, *, source: str) -> tuple[Outcome, ...]:

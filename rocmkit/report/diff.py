@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from rocmkit.errors import Exit, UsageError
 from rocmkit.model import DataError, Model, convert
-from rocmkit.report.compare import Outcome, compare, outcomes, sure_errors
+from rocmkit.report.compare import OtherWay, Outcome, Way, compare, other_ways, outcomes, sure_errors
 from rocmkit.report.flat import Place, flat, row_of
 
 _PREFIX = "rocmkit.doctor/"
@@ -65,6 +65,7 @@ class Diff(Model, kw_only=True):
     went: tuple[Told, ...]  # found in the old one, and looked for in the new one without a finding
     unclear: tuple[Told, ...]  # found in the old one, and not made in the new one, or explained there by another finding
     changed: tuple[Other, ...]  # found in both, in other words
+    ways: tuple[OtherWay, ...]  # speech systems whose best way is another one
     facts: tuple[Fact, ...]  # facts that differ
     exit: int  # 1: the new one has a sure error that the old one has not
 
@@ -79,6 +80,7 @@ class Look(Model, kw_only=True, forbid_unknown_fields=False):
     verdict: str = "unknown"
     results: tuple[Outcome, ...]
     facts: dict[str, Any]
+    routes: tuple[Way, ...] = ()
 
 
 def look(data: object, *, source: str) -> Look:
@@ -101,6 +103,7 @@ def look(data: object, *, source: str) -> Look:
             verdict=found.verdict,
             results=outcomes(found.results, source=source),
             facts=found.facts,
+            routes=found.routes,
         )
     except DataError as error:
         raise UsageError(f"not a report of doctor: {error}", hint) from None
@@ -139,6 +142,7 @@ def diff(old: Look, new: Look) -> Diff:
             Other(code=now.code, id=now.id, title=now.title, severity=now.severity, old=_messages(before), new=_messages(now))
             for before, now in found.other
         ),
+        ways=other_ways(old.routes, new.routes, source=new.source),
         facts=facts(old.facts, new.facts),
         exit=int(Exit.BLOCKED if worse else Exit.OK),
     )

@@ -58,6 +58,11 @@ def _lines(diff: Diff, style: Style, marks: dict[str, str], width: int) -> Itera
             yield ""
     for other in diff.changed:
         yield from _other(other, style, width)
+    if diff.ways:
+        yield style("bold", "Ways to Japanese speech")
+        for way in diff.ways:
+            yield from wrapped("  ", f"{', '.join(way.systems)}: {way.old} → {way.new}", width, indent=4)
+        yield ""
     for section, facts in _sections(diff.facts).items():
         yield style("bold", section)
         for line in _told(facts):
@@ -185,6 +190,10 @@ def _markdown(diff: Diff) -> Iterator[str]:
             for one in told:
                 said = f": {inline('; '.join(one.messages))}" if word == "New" else ""
                 yield f"- {inline(one.code)} {inline(one.title)} ({inline(one.severity)}{_likely(one)}){said}"
+    if diff.ways:
+        yield from ("", "### Ways to Japanese speech", "")
+        for way in diff.ways:
+            yield f"- {inline(', '.join(way.systems))}: {inline(way.old)} → {inline(way.new)}"
     if diff.changed:
         yield from ("", "### In other words", "")
         for other in diff.changed:

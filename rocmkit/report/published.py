@@ -19,6 +19,7 @@ from rocmkit.facts import Facts, GapReason
 from rocmkit.logs.values import Log
 from rocmkit.model import Model
 from rocmkit.report import log as log_report
+from rocmkit.report.compare import OtherWay
 from rocmkit.report.fix import WayOut, way_out
 from rocmkit.report.log import LogReport
 
@@ -80,6 +81,7 @@ class Comparison(Model, kw_only=True):
     went: tuple[str, ...]  # codes that are found, and would be no more
     unclear: tuple[str, ...]  # codes that are found, and of which nothing could be said any more
     stayed: tuple[str, ...]  # codes that are found either way
+    ways: tuple[OtherWay, ...]  # speech systems whose best way would be another one
 
 
 class Report(Model, kw_only=True):

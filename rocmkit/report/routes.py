@@ -12,7 +12,8 @@ from rocmkit.kb.systems import systems
 from rocmkit.report.drawing import Style, label, wrapped
 from rocmkit.report.terminal import clean
 
-WORDS: dict[Status, str] = {
+#: How far a route is, as people read it.
+WORDS: dict[str, str] = {
     "ready": "ready now",
     "installable": "to install",
     "buildable": "to build",
@@ -21,7 +22,6 @@ WORDS: dict[Status, str] = {
     "cpu-only": "processor",
 }
 _WORD = 13
-_VERDICTS = {"yes": "yes", "no": "no", "unknown": "unknown"}
 
 
 def chosen(names: tuple[str, ...]) -> frozenset[str]:
@@ -63,8 +63,12 @@ def brief(routes: tuple[Route, ...], style: Style, width: int) -> Iterator[str]:
     order = list(WORDS)
     for one, titles in sorted(best(routes), key=lambda group: order.index(group[0].status)):
         names = ", ".join(title.partition(" (")[0] for title in titles)
-        sentence = one.how.partition(". ")[0].rstrip(".")
-        yield from wrapped(f"  {WORDS[one.status]:<{_WORD}}", f"{names}: {sentence}{_codes(one)}", width, indent=2 + _WORD)
+        yield from wrapped(f"  {WORDS[one.status]:<{_WORD}}", f"{names}: {sentence(one.how)}{_codes(one)}", width, indent=2 + _WORD)
+
+
+def sentence(how: str) -> str:
+    """The first sentence of how a way goes, without its stop."""
+    return how.partition(". ")[0].rstrip(".")
 
 
 def _codes(one: Route) -> str:
@@ -88,7 +92,7 @@ def full(routes: tuple[Route, ...], ideas: tuple[Idea, ...], names: frozenset[st
     if ideas and names:
         yield style("bold", "What people try")
         for idea in ideas:
-            yield from wrapped(f"  {_VERDICTS[idea.verdict]:<9}", f"{idea.name}: {idea.because} ({idea.known})", width, indent=11)
+            yield from wrapped(f"  {idea.verdict:<9}", f"{idea.name}: {idea.because} ({idea.known})", width, indent=11)
             for command in idea.commands:
                 yield " " * 11 + style("cyan", clean(command))
         yield ""

@@ -13,7 +13,7 @@ from rocmkit.doctor.check import Check
 from rocmkit.doctor.whatif.made import MARK, hypothetical
 from rocmkit.facts import Facts
 from rocmkit.model import to_builtins
-from rocmkit.report.compare import compare, outcomes
+from rocmkit.report.compare import compare, other_ways, outcomes
 from rocmkit.report.fix import WayOut
 from rocmkit.report.published import PLAIN, Comparison, Evidence, Fault, Judgement, Report, Terms, publish
 from rocmkit.report.summary import VERDICTS, size
@@ -47,6 +47,7 @@ def report_on(
         went=tuple(one.code for one in difference.went),
         unclear=tuple(one.code for one in difference.unclear),
         stayed=difference.stayed,
+        ways=other_ways(before.routes, after.routes, source=source),
     )
     marker = _Marker(facts, changed, checks)
     return replace(after, results=tuple(map(marker.judgement, after.results)), what_if=texts, compared=compared)
@@ -109,5 +110,7 @@ def lines(report: Report) -> Iterator[str]:
             yield f"{word}: " + "; ".join(f"{code} {titles.get(code, '')}".rstrip() for code in codes)
     if not any(codes for _, codes in kinds):
         yield "nothing that doctor looks for comes or goes"
+    for way in compared.ways:
+        yield f"{', '.join(way.systems)}: {way.old} → {way.new}"
     if compared.stayed:
         yield f"as before: {', '.join(compared.stayed)}"

@@ -41,11 +41,26 @@ def test_what_if_is_what_an_upgrade_brings(tmp_path: Path) -> None:
     supposed = rocmkit("doctor", "--from", HEALTHY, "--what-if", "torch=2.11+rocm7.2", "--json")
     assert supposed.code == 1
     assert supposed.json["what_if"] == ["torch=2.11.0+rocm7.2"]
-    assert supposed.json["compared"] == {"before": "ready", "came": ["RK307"], "went": [], "unclear": [], "stayed": []}
+    compared = supposed.json["compared"]
+    ways = {system: (way["old"], way["new"]) for way in compared.pop("ways") for system in way["systems"]}
+    assert compared == {"before": "ready", "came": ["RK307"], "went": [], "unclear": [], "stayed": []}
+    was, would_be = ways["kotoba-whisper"]
+    assert was == "ready now: With torch 2.9.1+rocm6.3 as it is"
+    assert would_be.startswith("to install: Install torch 2.9.1 for ROCm 6.3")
     report = tmp_path / "supposed.json"
     report.write_text(supposed.out)
     real = rocmkit("diff", str(report), BROKEN, "--json").json
     assert (real["came"], real["went"], real["verdict"]) == ([], [], [])
+
+
+def test_several_changes_behind_one_what_if() -> None:
+    together = rocmkit("doctor", "--from", HEALTHY, "--what-if", "rocm=7.2", "kernel=6.14", "--json")
+    apart = rocmkit("doctor", "--from", HEALTHY, "--what-if", "kernel=6.14", "--what-if", "rocm=7.2", "--json")
+    assert together.json == apart.json
+    assert together.json["compared"]["ways"][0]["new"].startswith("to build: Build onnxruntime 1.22.1 in a container")
+    stray = rocmkit("doctor", "--from", HEALTHY, "kernel=6.14")
+    assert stray.code == 2
+    assert "--what-if" in stray.err
 
 
 def test_what_if_of_a_folder(tmp_path: Path) -> None:
