@@ -86,7 +86,7 @@ def read_log(path: Path, command: str) -> tuple[Log, str]:
             if file.isatty():
                 sys.stderr.write("rocmkit: paste the text, then press Ctrl-D on a line of its own\n")
             tell = stack.enter_context(progress(after_s=2))
-            return match(_plain(_chunks(file.fileno()), name, command), tell).hidden(names.hide_text), name
+            return match(_plain(_chunks(file.fileno()), name, command), tell, names.hide_text), name
     except OSError as error:
         raise UsageError(f"cannot read {name}: {error.strerror or error}") from None
 

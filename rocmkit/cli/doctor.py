@@ -44,7 +44,11 @@ if TYPE_CHECKING:
     help="Also say what the error texts of a log mean, with fixes that fit this machine. - is standard input.",
 )
 @click.option(
-    "--route", "routes", multiple=True, metavar="SYSTEM", help="Show every way of a speech system to this GPU; may be repeated, or all."
+    "--route",
+    "routes",
+    multiple=True,
+    metavar="SYSTEM",
+    help="Show every way of a speech system to this GPU, in place of the findings; may be repeated, or all. Not with --only and --skip.",
 )
 @click.option("--max-vram", metavar="SIZE", help="Video memory that a model may take: 8GiB. Default: all that the GPU has.")
 @click.option("--record", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Also write what was read, as a recording.")

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
+import msgspec
+
 from rocmkit.doctor import advice
 from rocmkit.doctor.check import all_checks
 from rocmkit.doctor.checks._fixes import torch_fix
@@ -39,7 +41,9 @@ def told(log: Log, facts: Facts | None = None, results: Iterable[Result] = ()) -
     checks = {check.id: check for check in all_checks()}
     judged = {result.id: result for result in results}
     best: dict[str, Hit] = {}
-    for hit in sorted(log.hits, key=lambda hit: (hit.signature.confidence != "sure", hit.line)):
+    for hit in sorted(
+        (*log.hits, *(map(_likely, log.held) if _has_gpu(facts) else ())), key=lambda hit: (hit.signature.confidence != "sure", hit.line)
+    ):
         best.setdefault(hit.issue.id, hit)
     found = []
     for name, hit in best.items():
@@ -57,6 +61,22 @@ def told(log: Log, facts: Facts | None = None, results: Iterable[Result] = ()) -
             )
         )
     return tuple(sorted(found, key=_rank))
+
+
+def held(log: Log) -> tuple[Told, ...]:
+    """What a log tells beside that if it ran on a machine with an AMD GPU."""
+    known = {hit.issue.id for hit in log.hits}
+    return told(msgspec.structs.replace(log, hits=tuple(hit for hit in log.held if hit.issue.id not in known), held=()))
+
+
+def _likely(hit: Hit) -> Hit:
+    """A hit that only the machine speaks for: the text may be about something else on it."""
+    return msgspec.structs.replace(hit, signature=msgspec.structs.replace(hit.signature, confidence="likely"))
+
+
+def _has_gpu(facts: Facts | None) -> bool:
+    """Whether the machine that was looked at has an AMD GPU, so that its logs need not say so."""
+    return facts is not None and isinstance(facts.gpus, tuple) and bool(facts.gpus)
 
 
 def elsewhere(log: Log, facts: Facts | None) -> tuple[str, ...]:
@@ -88,7 +108,7 @@ def _fix(hit: Hit, log: Log, facts: Facts | None, result: Result | None) -> Fix:
 def _written(known: IssueFix, groups: dict[str, str], python: Python, gfx: str | None) -> Fix:
     def lines(templates: tuple[str, ...]) -> tuple[str, ...]:
         """The commands. What a log says never gets into one, but for the name of an architecture."""
-        return tuple(line for template in templates for line in _command(template, python, gfx))
+        return () if gfx in known.not_for else tuple(line for template in templates for line in _command(template, python, gfx))
 
     return Fix(
         text=Text(known.text, {**groups, "python": advice.interpreter(python), "gfx": gfx or "your GPU"}),

@@ -45,14 +45,7 @@ class LiveHost(Host):
             # O_NONBLOCK and the type check keep a FIFO or a device in an unexpected place from blocking for ever.
             fd = os.open(self._real(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
-                if not stat_module.S_ISREG(os.fstat(fd).st_mode):
-                    raise OSError(errno.EINVAL, "not a regular file", path)
-                chunks: list[bytes] = []
-                left = LIMIT_BYTES
-                while left > 0 and (chunk := os.read(fd, min(left, 1 << 16))):
-                    chunks.append(chunk)
-                    left -= len(chunk)
-                return b"".join(chunks)
+                return regular(fd, path)
             finally:
                 os.close(fd)
 
@@ -138,6 +131,18 @@ class LiveHost(Host):
     def limits(self) -> Limits:
         soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
         return Limits(memlock_bytes=None if soft == resource.RLIM_INFINITY else soft)
+
+
+def regular(fd: int, path: str) -> bytes:
+    """The bytes of an open regular file, at most LIMIT_BYTES. In pieces: what is below /proc/sys refuses to give megabytes at once."""
+    if not stat_module.S_ISREG(os.fstat(fd).st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    chunks: list[bytes] = []
+    left = LIMIT_BYTES
+    while left > 0 and (chunk := os.read(fd, min(left, 1 << 16))):
+        chunks.append(chunk)
+        left -= len(chunk)
+    return b"".join(chunks)
 
 
 def from_os_stat(found: os.stat_result) -> Stat:

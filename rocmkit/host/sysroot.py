@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from rocmkit import gpucode
 from rocmkit.gpucode.values import FileCode, KernelFiles
-from rocmkit.host.base import LIMIT_BYTES, Host, Identity, Limits, NotAsked, Run, Space, Stat, Wanted, absent, asked
-from rocmkit.host.live import from_os_stat
+from rocmkit.host.base import Host, Identity, Limits, NotAsked, Run, Space, Stat, Wanted, absent, asked
+from rocmkit.host.live import from_os_stat, regular
 from rocmkit.host.names import Names
 
 _MAX_LINKS = 40
@@ -62,10 +62,10 @@ class SysrootHost(Host):
         with asked(path):
             place, _ = self._resolve(path)
             fd = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
-            with os.fdopen(fd, "rb") as file:
-                if not stat_module.S_ISREG(os.fstat(fd).st_mode):
-                    raise OSError(errno.EINVAL, "not a regular file", path)
-                return file.read(LIMIT_BYTES)
+            try:
+                return regular(fd, path)
+            finally:
+                os.close(fd)
 
     def list(self, path: str, wanted: Wanted | None = None) -> tuple[str, ...]:
         with asked(path):

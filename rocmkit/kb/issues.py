@@ -23,6 +23,8 @@ class IssueFix(Model, kw_only=True):
     """Lines to copy. {gfx} leaves a line out where no card is known."""
     verify: tuple[str, ...] = ()
     """Commands that show it worked."""
+    not_for: tuple[str, ...] = ()
+    """Architectures that the commands do not serve, as `text` says: there they are left out."""
     torch: bool = False
     """The commands are those that install the newest torch that runs on the card, where a card is known."""
     root: bool = False

@@ -244,6 +244,15 @@ def aotriton_archs() -> tuple[str, ...] | None:
     return found.archs if found else None
 
 
+@cache
+def rocm_releases() -> tuple[str, ...]:
+    """Release series of ROCm that wheels, kernel drivers or AMD's tables are known of, oldest first."""
+    file = _rocm_file()
+    rows = (*(row.rocm for row in torch_wheels()), *(row.rocm for row in file.kmd_windows), *(row.rocm for row in file.drivers))
+    found = {pair for row in rows if (pair := series(row))}
+    return tuple(".".join(map(str, pair)) for pair in sorted(found))
+
+
 def install_layouts() -> tuple[InstallLayout, ...]:
     """Where the kinds of ROCm installations put themselves."""
     return _rocm_file().layouts

@@ -28,8 +28,8 @@ _PLACES = 5_000
 _TRACKED = 200
 #: So many beginnings of a signature of several lines are remembered at a time.
 _OPEN = 8
-#: So much of a line goes into an excerpt.
-_SHOWN = 400
+#: So much of a line goes into an excerpt, and so much of that is from before what was found, where the line is longer.
+_SHOWN, _BEFORE = 400, 40
 
 _PYTHON = r"\bpython(3\.[0-9]{1,2})/(?:site|dist)-packages"
 
@@ -89,8 +89,18 @@ class _Place(NamedTuple):
 
     row: int
     line: int
-    excerpt: str
+    around: bytes
+    start: int  # in `around`
     groups: dict[str, str]
+
+    def excerpt(self, hide: Callable[[str], str]) -> str:
+        """What is shown of it. What is private goes before the rest is cut: a half of it would not be known for what it is."""
+        before, after = (hide(part.decode("utf-8", "ignore")) for part in (self.around[: self.start], self.around[self.start :]))
+        after = after.rstrip()
+        if self.start < _SHOWN and len(self.around) - self.start < 2 * _SHOWN and len(before) + len(after) <= _SHOWN:
+            return before + after
+        first, last = before[-_BEFORE:], after[: _SHOWN - _BEFORE]
+        return "… " * (len(first) < len(before)) + first + last + " …" * (len(last) < len(after))
 
 
 class _Search:
@@ -122,8 +132,8 @@ class _Search:
         else:
             self.open = [*self.open[-_OPEN + 1 :], places]
 
-    def hit(self) -> Hit | None:
-        """What was found, if anything."""
+    def hit(self, hide: Callable[[str], str]) -> Hit | None:
+        """What was found, if anything, as `hide` leaves it."""
         if not self.first:
             return None
         return Hit(
@@ -131,14 +141,17 @@ class _Search:
             signature=self.signature,
             line=self.first[0].line,
             last=self.first[-1].line,
-            excerpt="\n".join(place.excerpt for place in self.first),
-            groups={name: value for place in self.first for name, value in place.groups.items()},
+            excerpt="\n".join(place.excerpt(hide) for place in self.first),
+            groups={name: hide(value) for place in self.first for name, value in place.groups.items()},
             count=self.count,
         )
 
 
-def match(chunks: Iterable[bytes], tell: Callable[[str], None] | None = None) -> Log:
-    """What a log shows. `tell` hears now and then how far it was read. Raises UsageError where RE2 is not installed."""
+def match(chunks: Iterable[bytes], tell: Callable[[str], None] | None = None, hide: Callable[[str], str] = str) -> Log:
+    """What a log shows, with what is shown of its text as `hide` leaves it. `tell` hears now and then how far it was read.
+
+    Raises UsageError where RE2 is not installed.
+    """
     known = patterns()
     searches = [_Search(issue, signature) for issue, signature in known.signatures]
     seen: set[int] = set()
@@ -165,11 +178,13 @@ def match(chunks: Iterable[bytes], tell: Callable[[str], None] | None = None) ->
         if tell:
             tell(f"{size >> 20} MiB of the log")
     contexts = tuple(name for name, numbers in known.contexts.items() if numbers & seen)
-    hits = [hit for search in searches if (hit := search.hit()) and _holds(search.signature, contexts)]
+    found = sorted((hit for search in searches if (hit := search.hit(hide))), key=lambda hit: (hit.line, hit.issue.code))
+    hits = tuple(hit for hit in found if _holds(hit.signature, contexts))
     return Log(
         lines=lines,
         size_bytes=size,
-        hits=tuple(sorted(hits, key=lambda hit: (hit.line, hit.issue.code))),
+        hits=hits,
+        held=tuple(hit for hit in found if hit not in hits and _holds(hit.signature, (*contexts, "rocm"))),
         contexts=contexts,
         trackers=tuple(project for project, numbers in known.trackers.items() if numbers & pointing),
         python=python,
@@ -197,7 +212,7 @@ def _look(block: Block, rows: int, wanted: list[int], known: Patterns, searches:
             if not message and (not searches[user].signature.anywhere or quoted(line)):
                 continue
             if place is None:
-                place = _Place(rows + row, block.line_of(start, row), _excerpt(block.text, begin, end, start), _groups(found))
+                place = _Place(rows + row, block.line_of(start, row), line, place_in_line, _groups(found))
             searches[user].step(step, place)
 
 
@@ -209,7 +224,7 @@ def _points(block: Block, places: Iterator[Any]) -> bool:
 def _around(text: bytes, begin: int, end: int, start: int) -> tuple[bytes, int]:
     """The row from `begin` to `end`, as far as it matters to what begins at `start`; and where in it that is."""
     near = max(begin, start - _SHOWN)
-    return text[near : min(end, start + _SHOWN)], start - near
+    return text[near : min(end, start + 2 * _SHOWN)], start - near
 
 
 def _holds(signature: Signature, contexts: tuple[str, ...]) -> bool:
@@ -222,11 +237,3 @@ def _groups(found: Any) -> dict[str, str]:
 
 def _text(value: bytes) -> str:
     return value.decode("utf-8", "replace")[:200]
-
-
-def _excerpt(text: bytes, begin: int, end: int, start: int) -> str:
-    """The row from `begin` to `end`, or of a long one the part around `start`."""
-    shown = max(begin, min(start - 40, end - _SHOWN)) if end - begin > _SHOWN else begin
-    more = shown + _SHOWN < end
-    piece = text[shown : min(end, shown + _SHOWN)].decode("utf-8", "ignore").rstrip()
-    return "… " * (shown > begin) + piece + " …" * more

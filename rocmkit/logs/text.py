@@ -87,7 +87,7 @@ def _block(raw: bytes, first: int) -> Block:
     if b"\x1b" in text:
         text = _ESCAPES.sub(b"", text)
     if b"\r" in text:
-        text = re.sub(rb"\r+\n", b"\n", text)
+        text = re.sub(rb"(?<!\r)\r+\n", b"\n", text)  # without the look behind, a run of them is read once for each
     # A line that is longer than a row spans half a row somewhere; that is quickly seen.
     if any(text.find(b"\n", place, place + ROW_BYTES // 2) < 0 for place in range(0, len(text) - ROW_BYTES // 2, ROW_BYTES // 2)):
         text = _LONG.sub(_rows, text)

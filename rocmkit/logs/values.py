@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from msgspec.structs import replace
-
 from rocmkit.kb.issues import Issue, Signature
 from rocmkit.model import Model
 
@@ -28,14 +24,7 @@ class Log(Model, kw_only=True):
     lines: int  # how many it has
     size_bytes: int  # how long it is
     hits: tuple[Hit, ...]  # by line
+    held: tuple[Hit, ...]  # what would be hits if it ran on a machine with an AMD GPU, of which the log does not say a word; by line
     contexts: tuple[str, ...]  # what it is about, by the names in the knowledge base
     trackers: tuple[str, ...]  # projects that its errors point to, what lies deepest first
     python: str | None  # "3.10", of the first folder of packages that it names
-
-    def hidden(self, hide: Callable[[str], str]) -> Log:
-        """The same, with what is shown of the text as `hide` leaves it."""
-
-        def shown(hit: Hit) -> Hit:
-            return replace(hit, excerpt=hide(hit.excerpt), groups={name: hide(value) for name, value in hit.groups.items()})
-
-        return replace(self, hits=tuple(map(shown, self.hits)))

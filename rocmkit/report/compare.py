@@ -45,6 +45,7 @@ class Change(Model, kw_only=True):
     came: tuple[Outcome, ...]  # found now, and not before
     went: tuple[Outcome, ...]  # found before, and looked for now without a finding
     unclear: tuple[Outcome, ...]  # found before, and now not made, or explained by another finding
+    doubtful: tuple[Outcome, ...]  # looked for before without a finding, and now not known
     other: tuple[tuple[Outcome, Outcome], ...]  # found both times, in other words
     stayed: tuple[str, ...]  # codes found both times
 
@@ -84,9 +85,9 @@ def _way(one: Way) -> str:
 
 
 def outcomes(results: object, *, source: str) -> tuple[Outcome, ...]:
-    """Results of any version as what is compared, by code. Raises DataError."""
+    """Results of any version as what is compared, by code; of a code that stands there twice, the worse. Raises DataError."""
     found = convert(to_builtins(results), tuple[Outcome, ...], source=source)
-    return tuple(sorted(found, key=lambda one: one.code))
+    return tuple({one.code: one for one in sorted(found, key=lambda one: (one.code, one.found))}.values())
 
 
 def compare(old: Iterable[Outcome], new: Iterable[Outcome]) -> Change:
@@ -99,9 +100,14 @@ def compare(old: Iterable[Outcome], new: Iterable[Outcome]) -> Change:
         came=tuple(one for code, one in after.items() if one.found and not (code in before and before[code].found)),
         went=tuple(one for one in lost if one.code in after and after[one.code].judged),
         unclear=tuple(one for one in lost if one.code not in after or not after[one.code].judged),
+        doubtful=tuple(one for code, one in after.items() if one.outcome == "skipped" and one.unknown and _passed(before.get(code))),
         other=tuple((one, now) for one, now in both if _said(one) != _said(now)),
         stayed=tuple(one.code for one, _ in both),
     )
+
+
+def _passed(one: Outcome | None) -> bool:
+    return one is not None and one.outcome == "ok"
 
 
 def sure_errors(results: Iterable[Outcome]) -> set[tuple[str, str]]:

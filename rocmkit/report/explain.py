@@ -162,8 +162,8 @@ def find(name: str) -> Page:
     for issue in others:
         if wanted in {issue.code.lower(), issue.id}:
             return issue_page(issue)
-    names = [*(check.id for check in all_checks()), *(issue.id for issue in others)]
-    near = difflib.get_close_matches(wanted, names, n=3)
+    ids = {check.id: check.code for check in all_checks()} | {issue.id: issue.code for issue in others}
+    near = difflib.get_close_matches(wanted, ids, n=3) or difflib.get_close_matches(wanted.upper(), ids.values(), n=3)
     hint = f"did you mean {', '.join(near)}?" if near else "`rocmkit explain --list` lists all"
     raise UsageError(f"no check is called {name!r}, and no failure that logs show", hint)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from rocmkit.model import Model, to_json
+from rocmkit.report.terminal import escaped
 
 
 def render(value: Model) -> str:
     """Any published value as JSON text."""
-    return to_json(value) + "\n"
+    return escaped(to_json(value)) + "\n"

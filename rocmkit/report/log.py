@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from rocmkit.doctor import advice
-from rocmkit.doctor.told import Told
+from rocmkit.doctor.told import Told, held
 from rocmkit.kb import issues as kb
 from rocmkit.logs.match import ENOUGH
 from rocmkit.logs.values import Log
@@ -43,6 +43,15 @@ class Where(Model, kw_only=True):
     url: str  # its issues
 
 
+class Held(Model, kw_only=True):
+    """A known issue that a log shows if it ran on a machine with an AMD GPU, which nothing in it says."""
+
+    code: str  # RK413
+    id: str  # segv-wheel-math
+    title: str  # the fault, by name
+    line: int  # of the first line, counted from 1
+
+
 class LogReport(Model, kw_only=True):
     """`rocmkit explain --log FILE --json`, and what `rocmkit doctor --log FILE --json` holds under `log`."""
 
@@ -53,6 +62,7 @@ class LogReport(Model, kw_only=True):
     about: tuple[str, ...]  # what it is about: rocm, nvidia, …
     elsewhere: tuple[str, ...]  # architectures that it names, where the machine that was looked at has none of them
     matches: tuple[LogMatch, ...]  # causes before what they bring about
+    held: tuple[Held, ...]  # what it would show if it ran on a machine with an AMD GPU
     report_to: tuple[Where, ...]  # where to report it, where nothing known matches
 
 
@@ -70,7 +80,17 @@ def published(log: Log, tellings: tuple[Told, ...], *, source: str, elsewhere: t
         about=log.contexts,
         elsewhere=elsewhere,
         matches=tuple(map(_match, tellings)),
+        held=_held(log, tellings),
         report_to=() if tellings else tuple(Where(project=name, url=where[name]) for name in log.trackers),
+    )
+
+
+def _held(log: Log, tellings: tuple[Told, ...]) -> tuple[Held, ...]:
+    told = {one.hit.issue.id for one in tellings}
+    return tuple(
+        Held(code=one.hit.issue.code, id=one.hit.issue.id, title=one.title, line=one.hit.line)
+        for one in held(log)
+        if one.hit.issue.id not in told
     )
 
 
@@ -131,8 +151,10 @@ def body(report: LogReport, style: Style, marks: Mapping[str, str], width: int, 
         yield ""
     if report.matches:
         yield _sum(len(roots), len(follow))
-    else:
+    elif not report.held:
         yield from _nothing(report, marks, width)
+    if report.held:
+        yield from wrapped(f"{marks['gap']} ", sentence(report.held), width, indent=2)
 
 
 def _evidence(one: LogMatch, style: Style, marks: Mapping[str, str], width: int) -> Iterator[str]:
@@ -163,6 +185,12 @@ def _way_out(one: LogMatch, told: dict[WayOut, str], style: Style, width: int) -
     yield from fix_lines(one.fix, style, width)
 
 
+def sentence(held: tuple[Held, ...]) -> str:
+    """What the log would show elsewhere, in words."""
+    rows = "; ".join(f"{one.code} {one.title} (line {one.line})" for one in held)
+    return f"It does not say on which machine it ran. On one with an AMD GPU it shows {rows}."
+
+
 def _sum(roots: int, follow: int) -> str:
     more = f", and {follow} that follow{'s' * (follow == 1)} from {'it' if roots == 1 else 'them'}" if follow else ""
     return _counted(roots, "known cause") + more
@@ -184,6 +212,10 @@ def _onwards(report: LogReport, width: int) -> Iterator[str]:
     if report.matches:
         yield from wrapped("", f"`rocmkit explain {report.matches[0].code}` has the page of the first, with its sources.", width, indent=0)
         yield from wrapped("", f"`{again}` looks at this machine and fits the fixes to it.", width, indent=0)
+    elif report.held:
+        yield from wrapped(
+            "", f"`rocmkit explain {report.held[0].code}` has its page. `{again}` sees what machine this is.", width, indent=0
+        )
     else:
         yield from wrapped("", "`rocmkit doctor` looks at the machine itself.", width, indent=0)
 

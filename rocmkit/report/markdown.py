@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from rocmkit.report import routes, summary, supposed
 from rocmkit.report.fix import WayOut
-from rocmkit.report.log import LogMatch, LogReport, place
+from rocmkit.report.log import LogMatch, LogReport, place, sentence
 from rocmkit.report.published import Fault, Judgement, Report
 from rocmkit.report.terminal import clean
 
@@ -97,8 +97,10 @@ def _log(report: LogReport) -> Iterator[str]:
         yield ""
     for one in report.matches:
         yield from _match(one)
-    if not report.matches:
+    if not report.matches and not report.held:
         yield "Nothing that is known here is in it."
+    if report.held:
+        yield inline(sentence(report.held))
     for where in report.report_to[:3]:
         yield f"It points to {inline(where.project)}, which takes reports at {inline(where.url)}"
 

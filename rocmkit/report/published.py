@@ -80,7 +80,9 @@ class Comparison(Model, kw_only=True):
     came: tuple[str, ...]  # codes that would be found, and are not
     went: tuple[str, ...]  # codes that are found, and would be no more
     unclear: tuple[str, ...]  # codes that are found, and of which nothing could be said any more
+    doubtful: tuple[str, ...]  # codes that were looked for and not found, and of which nothing could be said any more
     stayed: tuple[str, ...]  # codes that are found either way
+    changed: tuple[str, ...]  # those of them that would say something else
     ways: tuple[OtherWay, ...]  # speech systems whose best way would be another one
 
 

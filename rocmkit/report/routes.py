@@ -82,30 +82,36 @@ def _codes(one: Route) -> str:
 
 def full(routes: tuple[Route, ...], ideas: tuple[Idea, ...], names: frozenset[str], style: Style, width: int) -> Iterator[str]:
     """Every way of the systems named, with commands and sources, and what is to be thought of ways that people try."""
+    if not routes:
+        yield "There is no AMD GPU here that a way could lead to, or it is not known whether it would work."
+        return
+    known = {system.id: system for system in systems()}
     for one in routes:
         if one.system not in names:
             continue
+        notes = known[one.system].notes
         if one.rank == 1:
             yield style("bold", one.title)
-        yield from _route(one, style, width)
+            for note in notes:
+                yield from wrapped("  - ", note, width, indent=4)
+            yield ""
+        yield from _route(one, [note for note in one.notes if note not in notes], style, width)
         yield ""
-    if ideas and names:
-        yield style("bold", "What people try")
-        for idea in ideas:
-            yield from wrapped(f"  {idea.verdict:<9}", f"{idea.name}: {idea.because} ({idea.known})", width, indent=11)
-            for command in idea.commands:
-                yield " " * 11 + style("cyan", clean(command))
-        yield ""
+    yield style("bold", "What people try")
+    for idea in ideas:
+        yield from wrapped(f"  {idea.verdict:<9}", f"{idea.name}: {idea.because} ({idea.known})", width, indent=11)
+        for command in idea.commands:
+            yield " " * 11 + style("cyan", clean(command))
 
 
-def _route(one: Route, style: Style, width: int) -> Iterator[str]:
+def _route(one: Route, notes: list[str], style: Style, width: int) -> Iterator[str]:
     yield from wrapped(f"{one.rank:>3} {WORDS[one.status]}: ", f"{one.how}{_codes(one)}", width, indent=4)
     if one.vram:
         yield from wrapped(label("memory"), memory(one), width, indent=12)
+    for note in notes:
+        yield from wrapped(label("note"), note, width, indent=12)
     for number, command in enumerate(one.commands):
         yield label("run" if number == 0 else "") + style("cyan", clean(command))
-    for note in one.notes:
-        yield from wrapped(label("note"), note, width, indent=12)
     yield from wrapped(label("known"), f"{one.known}: {', '.join(one.sources)}", width, indent=12)
 
 
@@ -113,8 +119,9 @@ def memory(one: Route) -> str:
     """What the model takes of the video memory, in words."""
     if one.vram is None:
         return ""
-    limit = "an unknown size" if one.vram.limit_gib is None else f"{one.vram.limit_gib:g} GiB"
-    return f"{one.vram.model} in {one.vram.precision} takes about {one.vram.need_gib:g} GiB of {limit} ({one.vram.licence})"
+    limit = "" if one.vram.limit_gib is None else f"{' of' if one.vram.fits else ', more than the'} {one.vram.limit_gib:g} GiB"
+    there = " there is" if one.vram.fits is False else ""
+    return f"{one.vram.model} in {one.vram.precision} takes about {one.vram.need_gib:g} GiB{limit}{there} ({one.vram.licence})"
 
 
 def table(routes: tuple[Route, ...]) -> Iterator[tuple[str, str, str, str]]:

@@ -11,14 +11,17 @@ from msgspec.structs import replace
 from rocmkit.doctor import whatif
 from rocmkit.doctor.check import Check
 from rocmkit.doctor.whatif.made import MARK, hypothetical
+from rocmkit.errors import Exit, worst
 from rocmkit.facts import Facts
 from rocmkit.model import to_builtins
-from rocmkit.report.compare import compare, other_ways, outcomes
+from rocmkit.report.compare import Outcome, compare, other_ways, outcomes, sure_errors
 from rocmkit.report.fix import WayOut
 from rocmkit.report.published import PLAIN, Comparison, Evidence, Fault, Judgement, Report, Terms, publish
 from rocmkit.report.summary import VERDICTS, size
 
 _LEAST = 1 << 20
+#: Changes after which nobody has seen whether the driver knows the GPU; the knowledge base has no list of that.
+_UNSEEN = ("gfx=", "kernel=", "driver=")
 
 
 def report_on(
@@ -40,17 +43,32 @@ def report_on(
     changed = whatif.changed(facts, changes)
     before = publish(facts, checks, source=source, terms=replace(terms, log=None))
     after = publish(changed, checks, source=f"{source}, if {whatif.words(texts)}", terms=replace(terms, log=None))
-    difference = compare(outcomes(before.results, source=source), outcomes(after.results, source=source))
+    now = outcomes(after.results, source=source)
+    difference = compare(outcomes(before.results, source=source), now)
+    explained = {one.code for one in now if one.cause}
+    lost = [one for one in difference.unclear if one.code not in explained]  # that it cannot be looked for is no proof that it is gone
+    if sure_errors(lost):  # routes stand on all the checks
+        before, after = replace(before, routes=(), ideas=()), replace(after, routes=(), ideas=())
     compared = Comparison(
         before=before.verdict,
         came=tuple(one.code for one in difference.came),
         went=tuple(one.code for one in difference.went),
         unclear=tuple(one.code for one in difference.unclear),
+        doubtful=tuple(one.code for one in difference.doubtful),
         stayed=difference.stayed,
+        changed=tuple(now.code for _, now in difference.other),
         ways=other_ways(before.routes, after.routes, source=source),
     )
     marker = _Marker(facts, changed, checks)
-    return replace(after, results=tuple(map(marker.judgement, after.results)), what_if=texts, compared=compared)
+    judged = replace(after, results=tuple(map(marker.judgement, after.results)), what_if=texts, compared=compared)
+    if any(_weighs(one, after.verdict) for one in lost):
+        return replace(judged, verdict="unknown", exit=int(worst([Exit(after.exit), Exit.INCONCLUSIVE])))
+    return judged
+
+
+def _weighs(one: Outcome, verdict: str) -> bool:
+    """Whether a verdict would be worse if this were still found."""
+    return one.severity != "note" if verdict == "ready" else verdict == "degraded" and bool(sure_errors([one]))
 
 
 class _Marker:
@@ -104,7 +122,15 @@ def lines(report: Report) -> Iterator[str]:
     titles = {one.code: one.title for one in report.results}
     verdicts = f"{VERDICTS[compared.before]} → {VERDICTS[report.verdict]}"
     yield f"If {whatif.words(report.what_if)}: {verdicts}"
-    kinds = (("gone", compared.went), ("new", compared.came), ("not known any more", compared.unclear))
+    if report.verdict in {"ready", "degraded"} and any(text.startswith(_UNSEEN) for text in report.what_if):
+        yield "taken for granted, since no list of it is known: that the driver would know the GPU"
+    kinds = (
+        ("gone", compared.went),
+        ("new", compared.came),
+        ("not known any more", compared.unclear),
+        ("right so far, and then not known", compared.doubtful),
+        ("in other words", compared.changed),
+    )
     for word, codes in kinds:
         if codes:
             yield f"{word}: " + "; ".join(f"{code} {titles.get(code, '')}".rstrip() for code in codes)
@@ -112,5 +138,5 @@ def lines(report: Report) -> Iterator[str]:
         yield "nothing that doctor looks for comes or goes"
     for way in compared.ways:
         yield f"{', '.join(way.systems)}: {way.old} → {way.new}"
-    if compared.stayed:
-        yield f"as before: {', '.join(compared.stayed)}"
+    if same := [code for code in compared.stayed if code not in compared.changed]:
+        yield f"as before: {', '.join(same)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 # C0 and C1 controls other than tab and line feed; what sets the direction of writing, and what has no width (Unicode, UAX #9 and
@@ -17,3 +18,8 @@ def clean(text: str) -> str:
 def line(text: str) -> str:
     """`clean`, for one line: a name with a line feed in it cannot begin another, which would look like rocmkit's own."""
     return re.sub("[\t\n]", "\N{REPLACEMENT CHARACTER}", clean(text))
+
+
+def escaped(text: str) -> str:
+    """JSON text with such characters written as JSON writes a line feed: it means the same, and may be looked at in a terminal."""
+    return _CONTROL.sub(lambda found: json.dumps(found[0])[1:-1], text)

@@ -20,7 +20,8 @@ _MANY = 12
 
 
 def render(report: Report, *, color: bool, unicode: bool, width: int = 100, named: frozenset[str] = frozenset()) -> str:
-    """The report as text. `width` bounds prose; commands and paths may be longer. `named`: speech systems whose ways are shown in full."""
+    """The report as text. `width` bounds prose; commands and paths may be longer. `named`: speech systems whose ways are shown
+    in full, in place of the findings."""
     lines = list(_lines(report, named, style_of(color=color), MARKS if unicode else ASCII_MARKS, max(width, 40)))
     text = "\n".join(lines) + "\n"
     return text if unicode else text.replace("→", "->").encode("ascii", "replace").decode("ascii")
@@ -35,6 +36,21 @@ def _lines(report: Report, named: frozenset[str], style: Style, marks: dict[str,
         yield ""
     if report.log:
         yield from _log(report, report.log, style, marks, width)
+    if named:
+        yield from routes.full(report.routes, report.ideas, named, style, width)
+        yield ""
+    else:
+        yield from _findings(report, style, marks, width)
+    yield style("bold", "This is what was looked at" + (", with that changed" if report.what_if else ""))
+    for part, text in summary.machine_lines(report.facts):
+        yield from wrapped(f"  {part:<8}", text, width, indent=10)
+    yield ""
+    yield from _folded(report, style, marks, width)
+    yield style(VERDICT_STYLES.get(report.verdict, "bold"), summary.verdict_line(report))
+
+
+def _findings(report: Report, style: Style, marks: dict[str, str], width: int) -> Iterator[str]:
+    """What is wrong, what could not be seen, and where to go from here."""
     for judgement in summary.findings(report):
         for fault in judgement.findings:
             yield from _fault(judgement, fault, style, marks, width)
@@ -50,15 +66,9 @@ def _lines(report: Report, named: frozenset[str], style: Style, marks: dict[str,
         for name, reason, detail in failures:
             yield from wrapped(f"  {style(STYLES['gap'], marks['gap'])} ", f"{name} ({reason}): {detail}", width, indent=4)
         yield ""
-    if ways := list(routes.full(report.routes, report.ideas, named, style, width) if named else routes.brief(report.routes, style, width)):
+    if ways := list(routes.brief(report.routes, style, width)):
         yield from ways
         yield ""
-    yield style("bold", "This is what was looked at" + (", with that changed" if report.what_if else ""))
-    for part, text in summary.machine_lines(report.facts):
-        yield from wrapped(f"  {part:<8}", text, width, indent=10)
-    yield ""
-    yield from _folded(report, style, marks, width)
-    yield style(VERDICT_STYLES.get(report.verdict, "bold"), summary.verdict_line(report))
 
 
 def _log(report: Report, told: log.LogReport, style: Style, marks: dict[str, str], width: int) -> Iterator[str]:

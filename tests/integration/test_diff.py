@@ -43,7 +43,7 @@ def test_what_if_is_what_an_upgrade_brings(tmp_path: Path) -> None:
     assert supposed.json["what_if"] == ["torch=2.11.0+rocm7.2"]
     compared = supposed.json["compared"]
     ways = {system: (way["old"], way["new"]) for way in compared.pop("ways") for system in way["systems"]}
-    assert compared == {"before": "ready", "came": ["RK307"], "went": [], "unclear": [], "stayed": []}
+    assert compared == {"before": "ready", "came": ["RK307"], "went": [], "unclear": [], "doubtful": ["RK310"], "stayed": [], "changed": []}
     was, would_be = ways["kotoba-whisper"]
     assert was == "ready now: With torch 2.9.1+rocm6.3 as it is"
     assert would_be.startswith("to install: Install torch 2.9.1 for ROCm 6.3")

@@ -238,3 +238,14 @@ def test_any_plain_data_is_flat(data: Any) -> None:
     for place in flat({"gpus": data}):
         row = row_of(place)
         assert row is None or place[: len(row)] == row
+
+
+def test_of_a_code_that_stands_twice_the_worse_counts() -> None:
+    fault = {"code": "RK101", "outcome": "found", "severity": "error", "findings": [{"message": "a", "confidence": "sure"}]}
+    sides = [
+        look({"schema": "rocmkit.doctor/1", "results": rows, "facts": {}}, source="test")
+        for rows in ([], [fault, {"code": "RK101", "outcome": "ok"}], [{"code": "RK101", "outcome": "ok"}, fault])
+    ]
+    for new in sides[1:]:
+        one = diff(sides[0], new)
+        assert ([told.code for told in one.came], one.exit) == (["RK101"], 1)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rocmkit.host.names import Names
 from rocmkit.kb.issues import issues
 from rocmkit.logs.match import ENOUGH, match, patterns
 from rocmkit.logs.said import said
@@ -250,6 +251,16 @@ def test_excerpts_are_short_and_show_the_place() -> None:
     assert len(hit.excerpt) < 420
 
 
+@pytest.mark.parametrize("before", range(0, 60, 7))
+@pytest.mark.parametrize("after", [0, 300, 380])
+def test_a_secret_is_hidden_before_an_excerpt_is_cut(before: int, after: int) -> None:
+    secret = "Sesame" * 8
+    line = f"{'x ' * 300} password={secret} {'y ' * (before // 2)}: {FAULT} {'z' * after} token={secret} {'x ' * 300}\n"
+    (hit,) = match([line.encode()], hide=Names().hide_text).hits
+    assert "Cannot read" in hit.excerpt
+    assert "esam" not in hit.excerpt
+
+
 @pytest.mark.parametrize("place", [0, 60_000, 65_400, 65_536, 1_048_400, 1_048_576, 3_000_000, 9_999_000])
 def test_a_message_in_a_line_of_10_mb_is_found_wherever_it_is(place: int) -> None:
     line = b'{"x": "' + b"a" * place + b'", "msg": "' + FAULT.encode() + b'"'
@@ -327,4 +338,4 @@ def test_memory_does_not_grow_with_the_log(line: str) -> None:
 
 
 def test_a_log_of_nothing() -> None:
-    assert match([]) == match([b""]) == Log(lines=0, size_bytes=0, hits=(), contexts=(), trackers=(), python=None)
+    assert match([]) == match([b""]) == Log(lines=0, size_bytes=0, hits=(), held=(), contexts=(), trackers=(), python=None)

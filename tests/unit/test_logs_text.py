@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -188,3 +189,10 @@ def test_lines_as_long_as_a_block_are_counted_once(length: int, end: bytes) -> N
     data = b"x" * (length - len(end)) + end
     assert list(blocks([data]))[-1].last == 1
     assert list(blocks([data + b"\nend" if not end.endswith(b"\n") else data + b"end"]))[-1].last == 2
+
+
+@pytest.mark.parametrize("data", [b"\r" * 300_000 + b".\n", b'{"a":"' + b"\\n" * 300_000 + b'"}\n', b"\r\r." * 300_000])
+def test_runs_of_carriage_returns_are_read_once(data: bytes) -> None:
+    started = time.perf_counter()
+    text(data)
+    assert time.perf_counter() - started < 5  # quadratic: more than half a minute

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,8 @@ def test_no_spelling_of_a_link_leads_out(tmp_path: Path, target: str) -> None:
         with pytest.raises(FileNotFoundError):
             host.read(path, whole)
     assert host.realpath("//link").startswith(("/secret", str(tmp_path)))
+
+
+def test_what_the_kernel_makes_up_is_read() -> None:
+    """Of /proc/sys the kernel hands out no more than a few hundred kilobytes at a time, and an error for a larger wish."""
+    assert SysrootHost(Path("/")).read_text("/proc/sys/kernel/osrelease").strip() == os.uname().release

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from rocmkit.doctor.check import all_checks
 from rocmkit.doctor.examine import examine
-from rocmkit.doctor.told import Told, elsewhere, told
+from rocmkit.doctor.told import Told, elsewhere, held, told
 from rocmkit.facts import Facts
 from rocmkit.host.recording import load_file
 from rocmkit.host.replay import ReplayHost
@@ -56,7 +56,7 @@ def hit(of: Issue, line: int = 1, *, confidence: Any = "sure", **groups: str) ->
 
 
 def log(*hits: Hit, python: str | None = None) -> Log:
-    return Log(lines=9, size_bytes=99, hits=hits, contexts=(), trackers=(), python=python)
+    return Log(lines=9, size_bytes=99, hits=hits, held=(), contexts=(), trackers=(), python=python)
 
 
 def names(tellings: tuple[Told, ...]) -> list[str]:
@@ -199,3 +199,38 @@ def test_control_characters_of_a_log_do_not_reach_the_terminal() -> None:
     (one,) = told(log(hit(issue("one"), part="\x1b[2J\u202ered")))
     text = render(published(log(), (one,), source="a\x1b[2J.log"), color=False, unicode=True)
     assert "\x1b" not in text and "\u202e" not in text
+
+
+DIED = b"""Loading kotoba-whisper on cuda:0
+Fatal Python error: Segmentation fault
+
+Current thread 0x00007f0e8218c640 (most recent call first):
+  File "/home/you/venv/lib/python3.10/site-packages/torch/nn/modules/conv.py", line 370 in _conv_forward
+  File "/home/you/venv/lib/python3.10/site-packages/transformers/models/whisper/modeling_whisper.py", line 700 in forward
+"""
+
+
+def test_a_log_that_names_no_machine_is_one_of_the_machine_that_was_looked_at() -> None:
+    found = match([DIED])
+    assert told(found) == ()
+    assert names(held(found)) == ["segv-wheel-math", "whisper-segv"]
+    assert names(told(found, facts_of("the-user"))) == ["segv-wheel-math", "whisper-segv"]
+    assert told(found, facts_of("no-gpu")) == ()
+
+
+def test_what_only_the_machine_speaks_for_is_never_sure() -> None:
+    found = match([b"modprobe: ERROR: could not insert 'vboxdrv': Key was rejected by service\nLoading of unsigned module is rejected\n"])
+    assert {one.hit.signature.confidence for one in told(found, facts_of("the-user"))} == {"likely"}
+
+
+def test_on_a_machine_with_an_nvidia_gpu_nothing_is_held() -> None:
+    found = match([b"| NVIDIA-SMI 550.54.15    Driver Version: 550.54.15    CUDA Version: 12.4 |\n" + DIED])
+    assert (found.hits, found.held) == ((), ())
+
+
+def test_commands_are_left_out_where_they_do_not_serve_the_card() -> None:
+    found = match([b"Specified provider 'ROCMExecutionProvider' is not in available provider names\n"])
+    assert any("onnxruntime-migraphx" in line for line in told(found)[0].fix.commands)
+    (one,) = told(found, facts_of("the-user"))
+    assert one.fix.commands == ()
+    assert "gfx906" in str(one.fix.text)

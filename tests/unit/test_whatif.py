@@ -201,7 +201,25 @@ def test_builds_that_the_knowledge_base_has_read_bring_their_code() -> None:
     assert "no ROCm wheel" in refused("ctranslate2=4.6.1+rocm").message
 
 
-@pytest.mark.parametrize(("release", "held"), [("6.3.4", True), ("7.2", False), ("9.9", None)])
+def test_a_release_of_which_nothing_is_known_is_refused() -> None:
+    assert "nothing is known" in refused("rocm=9.9").message
+
+
+def test_what_was_right_and_is_not_known_then_is_told() -> None:
+    compared = report("the-user", "onnxruntime=none", "onnxruntime-rocm=1.22.2").compared
+    assert compared is not None
+    assert compared.went == ("RK419",)
+    assert "RK406" in compared.doubtful
+
+
+def test_a_finding_that_would_say_something_else_is_told() -> None:
+    compared = report("the-user", "os=ubuntu-24.04").compared
+    assert compared is not None
+    assert compared.changed == ("RK305",)
+    assert "RK305" in compared.stayed
+
+
+@pytest.mark.parametrize(("release", "held"), [("6.3.4", True), ("7.2", False), ("10.0", None)])
 def test_rocm_brings_the_kernels_that_are_known(release: str, held: bool | None) -> None:
     rocm = supposed(machine(rocm=(changed(ROCM, version="6.1.5", path="/opt/rocm-6.1.5"),)), f"rocm={release}").rocm
     assert not isinstance(rocm, Gap)
@@ -428,3 +446,30 @@ def test_any_text_is_read_or_refused(texts: list[str]) -> None:
 def test_a_made_up_library_says_nothing_of_itself() -> None:
     lib = next(one for one in python_of(supposed(HEALTHY, "torch=2.9.1+rocm6.4")).libraries if one.package == "torch")
     assert isinstance(lib.code, Gap)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "before"),
+    [
+        ("mi50-bar-failure", "driver=6.12.12", "blocked"),  # the board gives it no room, whatever the driver
+        ("mi50-reset-failed", "gfx=gfx906:sramecc-:xnack+", "blocked"),
+        ("mi25", "gfx=gfx1030", "degraded"),
+    ],
+)
+def test_what_cannot_be_looked_for_any_more_is_no_pass(name: str, text: str, before: str) -> None:
+    one = report(name, text)
+    assert one.compared is not None
+    assert one.compared.before == before
+    assert one.compared.unclear
+    assert (one.verdict, one.exit) == ("unknown", 3)
+    assert before == "degraded" or (one.routes, one.compared.ways) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("change", "told"), [("gfx=gfx1201", True), ("kernel=5.4.0-1", True), ("vram=8GiB", False), ("HSA_XNACK=1", False)]
+)
+def test_what_is_taken_for_granted_is_told(change: str, told: bool) -> None:
+    one = report("rx7900xtx", change)
+    assert one.verdict == "ready"
+    for out in (text.render(one, color=False, unicode=False), markdown.render(one)):
+        assert ("taken for granted" in out) is told

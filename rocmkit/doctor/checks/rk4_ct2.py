@@ -64,7 +64,8 @@ def ct2_fix(python: Python, gfx: str) -> Fix:
     return Fix(
         text=say(
             "No published wheel of CTranslate2 has code for {gfx}: it takes a build from source with WITH_HIP=ON and "
-            "CMAKE_HIP_ARCHITECTURES={gfx}. Until then run Whisper with {road}, which compute with torch.",
+            "CMAKE_HIP_ARCHITECTURES={gfx}, which `rocmkit doctor --route faster-whisper` has the commands of. Until then run Whisper with "
+            "{road}, which compute with torch.",
             gfx=gfx,
             road="transformers or openai-whisper",
         ),
@@ -80,7 +81,7 @@ def ct2_cuda_only(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
     ## What it looks at
 
     Which GPU programming interface CTranslate2's libraries are linked with. Where they could not be read, what is known of the package:
-    the registry has the CUDA build alone.
+    the package index has the CUDA build alone.
 
     ## Why it matters
 
@@ -119,21 +120,21 @@ def ct2_cuda_only(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
     if api == "unknown" and "rocm" in version:
         return skip("what CTranslate2 {version} was built for could not be read", version=version)
     outside = ct2_elsewhere(python)
-    if api == "unknown" and outside and outside.startswith("libctranslate2.so"):  # in the registry's wheels: libctranslate2-1b0cf510.so
+    if api == "unknown" and outside and outside.startswith("libctranslate2.so"):  # a wheel's: libctranslate2-1b0cf510.so
         return skip("CTranslate2 {version} is a build from source whose {library} is outside the package", version=version, library=outside)
     kinds = targets(gpus, {})
     message = say("CTranslate2 {version} is built without support for GPUs", version=version)
     if api == "cuda":
         message = say("CTranslate2 {version} is a CUDA build", version=version)
     elif api == "unknown":
-        message = say("CTranslate2 {version} is most likely the registry's CUDA build; its libraries could not be read", version=version)
+        message = say("CTranslate2 {version} is most likely the index's CUDA build; its libraries could not be read", version=version)
         seen.append(Seen(lib.file if lib else "ctranslate2", "not read" if lib is None or isinstance(lib.code, Gap) else "no answer"))
     finding = Finding(
         subject="ctranslate2",
         message=message,
         confidence="likely" if api == "unknown" else "sure",
         seen=tuple(seen),
-        cause=say("The package registry has no ROCm build of CTranslate2."),
+        cause=say("The package index has no ROCm build of CTranslate2."),
         fix=ct2_fix(python, kinds[0].gfx) if kinds else None,
     )
     return judge([finding])

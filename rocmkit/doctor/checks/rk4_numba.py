@@ -164,18 +164,18 @@ def llvm_clash(python: Python) -> Outcome:
 
     ## What it looks at
 
-    Whether llvmlite's library asks for a `libLLVM` of the system or of Conda, or has its LLVM inside, as the wheels of the registry do;
-    and whether a package for ROCm is here, whose code compiler (`libamd_comgr`) holds another LLVM.
+    Whether llvmlite's library asks for a `libLLVM` of the system or of Conda, or has its LLVM inside, as the wheels of the package
+    index do; and whether a package for ROCm is here, whose code compiler (`libamd_comgr`) holds another LLVM.
 
     ## Why it matters
 
     Two LLVMs that show their symbols to each other register the same options twice: `CommandLine Error: Option registered more than
-    once`, then `LLVM ERROR`, or a crash while a kernel is compiled. With the wheels of the registry it was not seen to happen: numba
+    once`, then `LLVM ERROR`, or a crash while a kernel is compiled. With the wheels of the package index it was not seen to happen: numba
     0.62 and ROCm's compiler worked in one process in every order tried.
 
     ## Fix
 
-    Install numba and llvmlite from the registry, whose wheels keep their LLVM to themselves.
+    Install numba and llvmlite from the package index, whose wheels keep their LLVM to themselves.
 
     ## Safe to ignore when
 
@@ -210,7 +210,7 @@ def llvm_clash(python: Python) -> Outcome:
         seen=(Seen(lib.file, "needs " + ", ".join(lib.needs)), Seen(hip.file, "linked with HIP")),
         cause=say("llvmlite comes from Conda or the distribution, where LLVM is a library of its own."),
         fix=Fix(
-            text=say("Install llvmlite and numba from the registry, over those that are here."),
+            text=say("Install llvmlite and numba from the package index, over those that are here."),
             commands=advice.pip(python, f"install --force-reinstall --no-deps {wanted}"),
             verify=(one_line(python, torch_only, "-X faulthandler"),),
         ),

@@ -235,7 +235,7 @@ def sherpa_cpu_only(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
 
     ## What it looks at
 
-    The libraries that sherpa-onnx brings: whether any of them is linked with HIP. The wheels of the registry bring a
+    The libraries that sherpa-onnx brings: whether any of them is linked with HIP. The wheels of the package index bring a
     `libonnxruntime.so` for the processor; where they could not be read, that is taken as likely.
 
     ## Why it matters

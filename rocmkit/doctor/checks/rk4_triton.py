@@ -14,7 +14,7 @@ _FOR_ROCM = ("pytorch-triton-rocm", "triton-rocm")
 
 @check("RK417", "triton-overwritten", title="Two builds of Triton over one another", severity="warning", after=("torch-not-rocm",))
 def triton_overwritten(python: Python) -> Outcome:
-    """The Triton that torch for ROCm brings and the registry's Triton are installed into the same folder.
+    """The Triton that torch for ROCm brings and the package index's Triton are installed into the same folder.
 
     ## What it looks at
 

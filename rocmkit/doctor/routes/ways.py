@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from rocmkit.doctor.result import Result
 from rocmkit.doctor.routes.ground import ENGINE_CHECKS, OF_THE_BUILD, OF_THE_MACHINE, VRAM_LOW, Ground
-from rocmkit.doctor.routes.place import Place, kept, packages
+from rocmkit.doctor.routes.place import Place, here, kept, packages, suits
 from rocmkit.doctor.routes.values import Route, Status, Vram, Way
 from rocmkit.facts import Python
 from rocmkit.kb.systems import SpeechSystem
@@ -14,14 +14,14 @@ from rocmkit.kb.values import Known
 
 _DEVICES = '--device=/dev/kfd --device=/dev/dri --group-add "$(stat -c %g /dev/kfd)" --ipc=host'
 #: Some images start a program of their own; in some pip refuses to install (PEP 668), which in a container protects nothing.
-_DOCKER = f'docker run -it --rm {_DEVICES} -e PIP_BREAK_SYSTEM_PACKAGES=1 -v "$PWD:/speech" -w /speech --entrypoint /bin/bash'
+_DOCKER = f'docker run -it --name speech {_DEVICES} -e PIP_BREAK_SYSTEM_PACKAGES=1 -v "$PWD:/speech" -w /speech --entrypoint /bin/bash'
 #: Images lack ffmpeg, and some of them the means to install a package of their distribution.
 _FFMPEG = (
     "python3 -m pip install imageio-ffmpeg && ln -sf \"$(python3 -c 'import imageio_ffmpeg as i; print(i.get_ffmpeg_exe())')\" "
     "/usr/local/bin/ffmpeg"
 )
 _VENV = "Debian and Ubuntu have python -m venv in a package of its own: python3-venv, or that of the Python named."
-INSIDE = "The lines after the first are typed inside the container."
+INSIDE = "The lines after the first are typed inside the container; what they install stays in it: docker start -ai speech goes on."
 
 
 def route(
@@ -108,7 +108,7 @@ def on_cpu(system: SpeechSystem, python: Python, results: dict[str, Result]) -> 
     if not system.cpu_command:
         return None
     torch = python.packages.get("torch")
-    place = kept(system, python, torch)
+    place = kept(system, python, torch) if suits(system, python) else here(system, python)
     engine: tuple[str, ...] = ()
     if system.engine == "torch" and "torch" not in place.packages:
         engine = place.pip("install torch torchaudio --index-url https://download.pytorch.org/whl/cpu")

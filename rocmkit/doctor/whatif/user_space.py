@@ -36,6 +36,8 @@ def with_rocm(facts: Facts, version: str | None) -> Facts:
     others = tuple(one for one in rocm if one is not old)
     if version is None and old is None:
         raise UsageError("--what-if rocm=none: no ROCm is installed that /opt/rocm leads to")
+    if version and ".".join(map(str, series(version) or ())) not in kb.rocm_releases():
+        raise UsageError(f"--what-if rocm={version}: nothing is known of that release", f"known are {', '.join(kb.rocm_releases())}")
     new = (_release(facts, version),) if version else ()
     if old and old.version == version:
         return facts
