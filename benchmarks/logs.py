@@ -172,12 +172,13 @@ def render(machine: dict[str, Any], rows: list[dict[str, Any]], load: dict[str, 
         f"Python's re has {RE_MB} MB of the log only."
     ]
     for subject in dict.fromkeys(row["subject"] for row in rows):
-        lines = ["| command | MB | median s | MB/s | peak MB | exit | right |", "|---|--:|--:|--:|--:|--:|--:|"]
-        for row in (row for row in rows if row["subject"] == subject):
+        lines = ["| command | MB | median s | MB/s | of rocmkit's | peak MB | exit | right |", "|---|--:|--:|--:|--:|--:|--:|--:|"]
+        mine = [row for row in rows if row["subject"] == subject]
+        for row in mine:
             right = {None: "", True: "yes", False: "**no**"}[row["right"]]
             lines.append(
                 f"| {row['command']} | {row['size_bytes'] / 1e6:.0f} | {row['median_s']:.2f} | {row['mb_per_s']:.1f} "
-                f"| {row['peak_mb']:.0f} | {', '.join(row['exits'])} | {right} |"
+                f"| {row['mb_per_s'] / mine[0]['mb_per_s']:.3f} | {row['peak_mb']:.0f} | {', '.join(row['exits'])} | {right} |"
             )
         parts.append(f"**{subject.capitalize()}**\n\n" + "\n".join(lines))
     steps = "\n".join(f"| {name} | {value:.1f} |" for name, value in load.items())
