@@ -18,10 +18,8 @@ from rocmkit.kb import issues as kb
 from rocmkit.kb.issues import Issue, Signature
 from rocmkit.logs.said import quoted, said
 from rocmkit.logs.text import Block, blocks
-from rocmkit.logs.values import Hit, Log
+from rocmkit.logs.values import ENOUGH, Hit, Log
 
-#: A signature that was found so often is not counted further.
-ENOUGH = 1000
 #: So many places of a pattern are looked at in a block.
 _PLACES = 5_000
 #: So many where a pattern only points to a project.

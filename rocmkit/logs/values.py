@@ -5,6 +5,9 @@ from __future__ import annotations
 from rocmkit.kb.issues import Issue, Signature
 from rocmkit.model import Model
 
+#: A signature that was found so often is not counted further.
+ENOUGH = 1000
+
 
 class Hit(Model, kw_only=True):
     """A signature that was found."""

@@ -8,8 +8,7 @@ from typing import Literal
 from rocmkit.doctor import advice
 from rocmkit.doctor.told import Told, held
 from rocmkit.kb import issues as kb
-from rocmkit.logs.match import ENOUGH
-from rocmkit.logs.values import Log
+from rocmkit.logs.values import ENOUGH, Log
 from rocmkit.model import Model
 from rocmkit.report.drawing import ASCII_MARKS, INDENT, MARKS, STYLES, Style, fix_lines, label, style_of, wrapped
 from rocmkit.report.fix import WayOut, way_out

@@ -128,7 +128,7 @@ def lines(report: Report) -> Iterator[str]:
         ("gone", compared.went),
         ("new", compared.came),
         ("not known any more", compared.unclear),
-        ("right so far, and then not known", compared.doubtful),
+        ("passed so far, then not known", compared.doubtful),
         ("in other words", compared.changed),
     )
     for word, codes in kinds:

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from rocmkit.host.names import Names
 from rocmkit.kb.issues import issues
-from rocmkit.logs.match import ENOUGH, match, patterns
+from rocmkit.logs.match import match, patterns
 from rocmkit.logs.said import said
 from rocmkit.logs.text import BLOCK_BYTES
-from rocmkit.logs.values import Hit, Log
+from rocmkit.logs.values import ENOUGH, Hit, Log
 from rocmkit.model import Model, convert, load_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
