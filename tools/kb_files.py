@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from rocmkit.kb import gpus, issues, packages, releases, reports, systems, targets, values
+from rocmkit.kb import gpus, issues, packages, releases, reports, systems, targets, toggles, values
 from rocmkit.model import DataError, convert, load_yaml
 
 Files = dict[str, Any]
@@ -23,6 +23,7 @@ SHAPES: dict[str, type] = {
     "reports": reports._File,
     "rocm": releases._RocmFile,
     "systems": systems._File,
+    "toggles": toggles._File,
     "torch": releases._TorchFile,
 }
 _FOLDERS: dict[str, type] = {"arch": gpus.Arch, "issues": issues.Issue}

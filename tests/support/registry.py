@@ -88,6 +88,10 @@ class Environment:
         """Into it, without what it depends on."""
         _must(self.python, "-m", "pip", "install", *OPTIONS, *what)
 
+    def install_all(self, *what: str) -> None:
+        """Into it, with what it depends on."""
+        _must(self.python, "-m", "pip", "install", *OPTIONS[1:], *what)
+
     def uninstall(self, *names: str) -> None:
         _must(self.python, "-m", "pip", "uninstall", "-y", "-q", *names)
 
@@ -132,10 +136,24 @@ class Environment:
         return False
 
 
-def source_of(requirement: str) -> str | None:
-    """Where pip would take a wheel from, without taking it: an address; None where this pip cannot be asked."""
-    done = run(sys.executable, "-m", "pip", "install", *OPTIONS, "--ignore-installed", "--dry-run", "--report", "-", requirement)
+def source_of(requirement: str, python: str = sys.executable) -> str | None:
+    """Where pip would take a wheel from, without taking it: an address; None where that Python's pip cannot be asked."""
+    done = run(python, "-m", "pip", "install", *OPTIONS, "--ignore-installed", "--dry-run", "--report", "-", requirement)
     if done.returncode:
         return None
     report: Mapping[str, Any] = json.loads(done.stdout[done.stdout.index("{") :])
     return str(report["install"][0]["download_info"]["url"])
+
+
+def place_with(requirement: str, place: Path, *more: str) -> Path | None:
+    """The Python of a new environment at `place`, with `requirement` and `more` and what they depend on.
+
+    It is of whichever Python here finds a wheel of `requirement` on a disk; None where each of them would download it.
+    """
+    for candidate in (sys.executable, *(shutil.which(f"python3.{minor}") for minor in range(10, 15))):
+        source = source_of(requirement, candidate) if candidate else None
+        if candidate and source and source.startswith("file:"):
+            _must(candidate, "-m", "venv", place)
+            _must(place / "bin/python", "-m", "pip", "install", *OPTIONS[1:], requirement, *more)
+            return place / "bin/python"
+    return None

@@ -1,0 +1,149 @@
+"""What a program says while it runs, kept within bounds: its output, faults of the GPU in it, and its answers. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+FIRST, LAST = 16 << 10, 48 << 10
+#: A line of answers is shorter than this; a longer one is nobody's answer.
+LINE_BYTES = 1 << 20
+MAX_MEASURED = 1000
+MAX_MAPPED = 2000
+
+#: As the handlers of faults in ROCr (libhsa-runtime64) and in CLR's rocdevice.cpp (libamdhip64) print them, by the texts that reports
+#: quote, and the handlers of queues in programs that were written after HSA's examples.
+_FAULT = re.compile(
+    rb"""(?<!["'`])(?:Memory access fault by GPU node-\d|HW Exception by GPU node-\d"""
+    rb"|Queue at 0x[0-9a-fA-F]+ inactivated due to async error"
+    rb"|Queue (?:0x[0-9a-fA-F]+ )?[Aa]borting with error ?: ?HSA_STATUS_ERROR|callbackQueue aborting with error ?: ?HSA_STATUS_ERROR)"
+)
+#: Words of which each such line holds one: looking for them first spares a flood of output the expression.
+_SIGNS = (b"by GPU node-", b"due to async error", b"borting with error")
+_FAULT_BYTES = 1000
+
+
+#: ECMA-48: control sequences, as of colours; and what else no terminal should get.
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~])?")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def readable(output: bytes) -> str:
+    """Output as text: lines that a progress bar wrote over one another are lines, colours go, what is no character is replaced."""
+    text = _ESCAPE.sub("", output.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n"))
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+class Kept:
+    """The beginning and the end of an output of any length."""
+
+    def __init__(self) -> None:
+        self._first = bytearray()
+        self._last = bytearray()
+        self._dropped = 0
+
+    def add(self, data: bytes) -> None:
+        """The next piece."""
+        room = FIRST - len(self._first)
+        self._first += data[:room]
+        self._last += data[room:] if room > 0 else data
+        if len(self._last) > 4 * LAST:  # seldom, so that a flood is not copied again and again
+            self._cut()
+
+    def _cut(self) -> None:
+        over = max(len(self._last) - LAST, 0)
+        self._dropped += over
+        del self._last[:over]
+
+    def data(self) -> bytes:
+        """What was kept, with a line where something is left out."""
+        self._cut()
+        if not self._dropped:
+            return bytes(self._first + self._last)
+        return bytes(self._first) + b"\n... %d bytes are left out ...\n" % self._dropped + bytes(self._last)
+
+
+class Faults:
+    """Looks for the line by which the GPU's runtime says that the GPU faulted, in pieces of any size."""
+
+    def __init__(self) -> None:
+        self._near = b""
+        self._found = b""
+
+    def add(self, data: bytes) -> bool:
+        """The next piece; whether there was a fault in what came until now."""
+        if self._found:
+            self._found += data[: _FAULT_BYTES - len(self._found)] if len(self._found) < _FAULT_BYTES else b""
+            return True
+        near = self._near + data
+        found = _FAULT.search(near) if any(map(near.__contains__, _SIGNS)) else None
+        if found:
+            begin = near.rfind(b"\n", 0, found.start()) + 1
+            self._found = near[max(begin, found.start() - 200) :][:_FAULT_BYTES]
+            return True
+        self._near = near[-256:]
+        return False
+
+    def line(self) -> str | None:
+        """The line, and the next where it goes on there."""
+        if not self._found:
+            return None
+        # Where the runtime ends no line, what faulthandler says next follows at once.
+        lines = readable(self._found.partition(b"Fatal Python error")[0]).split("\n")
+        more = lines[1].strip() if len(lines) > 1 and lines[0].rstrip().endswith("error:") else ""
+        return f"{lines[0].strip()} {more}".strip()
+
+
+class Answers:
+    """The events that the worker, and the hooks in every Python, write. What is none of them is passed over: any program may write here."""
+
+    def __init__(self) -> None:
+        self.last_import: str | None = None
+        self.last_library: str | None = None
+        self.step: int | None = None  # begun last and not done
+        self.done: dict[int, dict[str, Any]] = {}
+        self.failed: tuple[int, str] | None = None
+        self.failed_measured: dict[str, Any] = {}
+        self.mapped: dict[str, None] = {}
+        self.ended = False
+        self._rest = b""
+        self._skipping = False
+
+    def add(self, data: bytes) -> None:
+        """The next piece."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            if self._skipping:
+                self._skipping = False
+            elif line:
+                self._event(line)
+        if len(self._rest) > LINE_BYTES:
+            self._rest, self._skipping = b"", True
+
+    def _event(self, line: bytes) -> None:
+        try:
+            event = json.loads(line)
+        except (ValueError, RecursionError):
+            return
+        if not isinstance(event, dict):
+            return
+        match event:
+            case {"import": str(name)}:
+                self.last_import = name[:500]
+            case {"library": str(path)}:
+                self.last_library = path[:4096]
+            case {"step": int(number)}:
+                self.step = number
+            case {"done": int(number)} if len(self.done) < MAX_MEASURED and isinstance(event.get("measured", {}), dict):
+                self.done[number] = event.get("measured", {})
+                self.step = None if self.step == number else self.step
+            case {"failed": int(number), "error": str(text)}:
+                self.failed = (number, text[:2000])
+                self.failed_measured = found if isinstance(found := event.get("measured"), dict) else {}
+            case {"mapped": [*paths]}:
+                for path in paths:
+                    if isinstance(path, str) and len(self.mapped) < MAX_MAPPED:
+                        self.mapped[path[:4096]] = None
+            case {"end": True}:
+                self.ended = True
