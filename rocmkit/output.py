@@ -13,8 +13,8 @@ from rocmkit.errors import UsageError
 
 
 @contextlib.contextmanager
-def progress(*, after_s: float = 0) -> Any:
-    """A line on stderr that says what is still being read; only on a terminal, once it has taken so long, and gone when done."""
+def progress(*, after_s: float = 0, doing: str = "looked at") -> Any:
+    """A line on stderr that says what is still being read, or done; only on a terminal, once it has taken so long, and gone at the end."""
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield None
         return
@@ -28,7 +28,8 @@ def progress(*, after_s: float = 0) -> Any:
         if after_s:  # what is told of thousands of files is told ten times a second
             due = time.monotonic() + 0.1
         if text or shown:
-            sys.stderr.write(f"\r\x1b[Klooked at {text.replace('_', ' ')} …" if text else "\r\x1b[K")
+            line = f"{doing} {text.replace('_', ' ')} …"
+            sys.stderr.write(f"\r\x1b[K{line[: _columns() - 1]}" if text else "\r\x1b[K")
             sys.stderr.flush()
         shown = bool(text)
 
@@ -36,6 +37,14 @@ def progress(*, after_s: float = 0) -> Any:
         yield tell
     finally:
         tell("")
+
+
+def _columns() -> int:
+    """The width of the terminal behind stderr; what is longer would wrap, and could not be taken back."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
 
 
 def drawing(*, to_terminal: bool) -> Any:

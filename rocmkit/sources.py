@@ -17,11 +17,13 @@ from rocmkit.output import progress, write
 from rocmkit.report.terminal import line
 
 if TYPE_CHECKING:
-    from rocmkit.facts import Facts
+    from rocmkit.facts import Facts, Gap
     from rocmkit.host.base import Host
+    from rocmkit.host.names import Names
     from rocmkit.host.recording import Recording
     from rocmkit.logs.values import Log
     from rocmkit.report.diff import Look
+    from rocmkit.trial.values import Trial
 
 
 def looked_at(python: str | None, sysroot: Path | None, recordings: tuple[Path, ...], record: Path | None) -> list[tuple[Facts, str]]:
@@ -49,6 +51,42 @@ def looked_at(python: str | None, sysroot: Path | None, recordings: tuple[Path, 
     write(dump(kept), record)
     sys.stderr.write(preview.brief(preview.preview(kept, source="this machine")))
     return [(facts, "this machine")]
+
+
+def examined(python: str | None) -> tuple[Facts, Names]:
+    """The facts of this machine, and what is hidden in them."""
+    host = live()
+    return _collect(host, named(python)), host.private
+
+
+def tried(python: str | None) -> tuple[Facts, tuple[Trial, ...] | Gap]:
+    """The facts of this machine, and what experiments in its interpreter give; a Gap where there is no interpreter to make them in.
+
+    Raises UsageError where it cannot be started.
+    """
+    from rocmkit.facts import Gap
+    from rocmkit.trial.climb import climb
+    from rocmkit.trial.ladder import Stage, plan
+    from rocmkit.trial.run import runner
+
+    host = live()
+    facts = _collect(host, named(python))
+    if isinstance(facts.python, Gap):
+        return facts, facts.python
+    stages = plan(facts)
+    if not stages:
+        sys.stderr.write(f"rocmkit: nothing to try: {line(facts.python.prefix)} holds no package that speech programs compute with\n")
+    with progress(doing="trying") as tell:
+
+        def told(number: int, many: int, stage: Stage, seconds: float) -> None:
+            if tell:
+                tell(f"{number} of {many}, {seconds:.0f} s so far: {stage.what}")
+
+        try:
+            return facts, climb(stages, runner(host.private), host.private.reveal(facts.python.executable), tell=told)
+        except OSError as error:
+            hint = "name an interpreter that runs on this machine with --python"
+            raise UsageError(f"cannot make experiments with {facts.python.executable}: {error.strerror or error}", hint) from None
 
 
 def recording(python: str | None, recordings: tuple[Path, ...]) -> tuple[Recording, str]:

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 from rocmkit.cli.options import EXIT_CODES, LOG, form_of
 from rocmkit.errors import Exit, UsageError, worst
 from rocmkit.output import drawing, write
-from rocmkit.sources import looked_at, read_log, recording
+from rocmkit.sources import looked_at, read_log, recording, tried
 
 if TYPE_CHECKING:
     from rocmkit.doctor.check import Check
@@ -50,6 +51,12 @@ if TYPE_CHECKING:
     metavar="SYSTEM",
     help="Show every way of a speech system to this GPU, in place of the findings; may be repeated, or all. Not with --only and --skip.",
 )
+@click.option(
+    "--try",
+    "tries",
+    is_flag=True,
+    help="Also make experiments: import the environment's libraries and compute with them, each time in a process of its own.",
+)
 @click.option("--max-vram", metavar="SIZE", help="Video memory that a model may take: 8GiB. Default: all that the GPU has.")
 @click.option("--record", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Also write what was read, as a recording.")
 @click.option("--preview", is_flag=True, help="Print what a recording holds, or would hold, in place of a report; write none.")
@@ -67,6 +74,7 @@ def doctor(
     more: tuple[str, ...],
     log: Path | None,
     routes: tuple[str, ...],
+    tries: bool,
     max_vram: str | None,
     record: Path | None,
     preview: bool,
@@ -81,6 +89,9 @@ def doctor(
 
     Reads only: nothing is changed, downloaded or imported. Ends within six seconds even where every tool hangs.
 
+    Not so with --try: it imports and computes for minutes, and begins nothing after the fifteenth. A crash or a hang there is a result. It
+    downloads nothing, resets nothing, and writes to temporary folders alone, which it removes. A recording holds no experiments.
+
     \b
     Examples:
       rocmkit doctor --python ~/venv/bin/python
@@ -89,6 +100,7 @@ def doctor(
       rocmkit doctor --route kotoba-whisper --max-vram 8GiB
       rocmkit doctor --what-if torch=2.11+rocm7.2      before pip install changes anything
       rocmkit doctor --what-if rocm=7.2 kernel=6.14    before apt upgrade does
+      rocmkit doctor --try --python ~/venv             what dies on this GPU, and in which library
       rocmkit doctor --log crash.txt --python ~/venv   what an error text means on this machine
       rocmkit doctor --preview            what a recording of this machine would tell
       rocmkit doctor --record machine.yaml && rocmkit doctor --from machine.yaml
@@ -107,6 +119,9 @@ def doctor(
         raise UsageError("--log - and --from - cannot both read standard input", "put one of them into a file")
     if log and supposed:
         raise UsageError("--log tells what was, --what-if what would be: ask for one of them")
+    if tries and (recordings or sysroot or supposed or preview or record):
+        other = "--from" if recordings else "--sysroot" if sysroot else "--what-if" if supposed else "--preview" if preview else "--record"
+        raise UsageError(f"--try makes experiments on this machine as it is: it cannot be combined with {other}", _TRY_HINTS.get(other))
     if routes and (only or skip):
         raise UsageError("--route stands on all the checks: it cannot be combined with --only or --skip")
     if preview and (
@@ -124,24 +139,35 @@ def doctor(
 
     named, limit = ways.chosen(routes), ways.limit(max_vram)
     changes = parse(supposed)
-    checks, left_out = _chosen(only, skip)
+    checks, left_out = _chosen(only, skip, tries=tries)
     read = read_log(log, "doctor") if log else None
-    found = looked_at(python, sysroot, recordings, record)
     terms = Terms(strict=strict, left_out=left_out, log=read, offers=offers(), limit_bytes=limit)
+    if tries:
+        facts, trials = tried(python)
+        found, terms = [(facts, "this machine")], replace(terms, trials=trials)
+    else:
+        found = looked_at(python, sysroot, recordings, record)
     reports = [report_on(facts, changes, checks, source=source, terms=terms) for facts, source in found]
     write(_render(reports, form, named, to_terminal=output is None), output)
     return worst(Exit(report.exit) for report in reports)
 
 
-def _chosen(only: tuple[str, ...], skip: tuple[str, ...]) -> tuple[list[Check], tuple[str, ...]]:
-    """The checks to make, and the codes of those that the options leave out."""
+#: What helps where --try does not go with another option.
+_TRY_HINTS = {"--record": "a recording holds no experiments: make it with a run of its own", "--from": "a recording holds no GPU to try"}
+
+
+def _chosen(only: tuple[str, ...], skip: tuple[str, ...], *, tries: bool) -> tuple[list[Check], tuple[str, ...]]:
+    """The checks to make, and the codes of those that the options leave out. Those that judge experiments alone need --try."""
     from rocmkit.doctor.check import all_checks
 
     wanted, unwanted = _codes(only), _codes(skip)
-    made = [check for check in all_checks() if (not wanted or check.code in wanted) and check.code not in unwanted]
+    there = [check for check in all_checks() if tries or not check.tries]
+    for code in sorted(wanted - {check.code for check in there}):
+        raise UsageError(f"{code} judges experiments", "`rocmkit doctor --try` makes them")
+    made = [check for check in there if (not wanted or check.code in wanted) and check.code not in unwanted]
     if not made:
         raise UsageError("--only and --skip leave no check to make")
-    return made, tuple(check.code for check in all_checks() if check not in made)
+    return made, tuple(check.code for check in there if check not in made)
 
 
 def _codes(names: tuple[str, ...]) -> set[str]:

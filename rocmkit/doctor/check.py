@@ -1,7 +1,8 @@
 """The decorator that makes a function a check, and the scan that finds them all.
 
-A check is a function whose parameters are named after the sections of `Facts` that it reads, typed as they are there. A
-parameter typed without `Gap` makes the check skip where that section is a Gap; typed `… | Gap` it gets the Gap itself.
+A check is a function whose parameters are named after the sections of `Facts` that it reads, typed as they are there; one named
+`trials` gets what `doctor --try` tried. A parameter typed without `Gap` makes the check skip where that section is a Gap; typed
+`… | Gap` it gets the Gap itself.
 Its docstring is its page: a first line, then the headings of HEADINGS.
 """
 
@@ -16,10 +17,14 @@ from collections.abc import Callable
 from typing import Any
 
 from rocmkit.doctor.result import Outcome, Severity
-from rocmkit.facts import Gap
+from rocmkit.facts import Facts, Gap
 from rocmkit.model import Model
+from rocmkit.trial.values import Trial
 
 HEADINGS = ("What it looks at", "Why it matters", "Fix", "Safe to ignore when", "Sources")
+
+#: The parameter that is no section of the facts: what experiments gave.
+TRIALS = "trials"
 
 Judge = Callable[..., Outcome]
 
@@ -34,8 +39,13 @@ class Check(Model, kw_only=True):
     after: tuple[str, ...]
     gpu: bool
     judge: Judge
-    needs: tuple[str, ...]  # sections of Facts, in the order of the parameters
+    needs: tuple[str, ...]  # sections of Facts, and TRIALS, in the order of the parameters
     tolerates: frozenset[str]  # those of them that may be a Gap
+
+    @property
+    def tries(self) -> bool:
+        """Whether it judges experiments alone: without any it has nothing to say."""
+        return TRIALS in self.needs and TRIALS not in self.tolerates
 
     @property
     def page(self) -> str:
@@ -77,6 +87,6 @@ def all_checks() -> tuple[Check, ...]:
     return tuple(found[code] for code in sorted(found))
 
 
-def sections(facts: Any, check: Check) -> dict[str, Any]:
+def sections(facts: Facts, trials: tuple[Trial, ...] | Gap, check: Check) -> dict[str, Any]:
     """The arguments for `check.judge`."""
-    return {name: getattr(facts, name) for name in check.needs}
+    return {name: trials if name == TRIALS else getattr(facts, name) for name in check.needs}

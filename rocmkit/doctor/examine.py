@@ -11,7 +11,8 @@ from rocmkit.doctor import advice
 from rocmkit.doctor.check import Check, sections
 from rocmkit.doctor.result import Finding, Found, Passed, Result, Skipped, Text, say
 from rocmkit.errors import Exit, worst
-from rocmkit.facts import Facts, Gap
+from rocmkit.facts import NOT_ASKED, Facts, Gap
+from rocmkit.trial.values import Trial
 
 Verdict = Literal["ready", "degraded", "blocked", "unknown", "not-applicable"]
 
@@ -23,11 +24,12 @@ READY = ("kfd-permission", "arch-not-compiled", "rocblas-no-tensile")
 INSTEAD = {"arch-not-compiled": "ct2-rocm-wrong-arch"}
 
 
-def examine(facts: Facts, checks: Iterable[Check]) -> tuple[Result, ...]:
-    """Every check's result, in the order of the codes."""
+def examine(facts: Facts, checks: Iterable[Check], trials: tuple[Trial, ...] | Gap = NOT_ASKED) -> tuple[Result, ...]:
+    """Every check's result, in the order of the codes. Where nothing was tried, checks on trials alone are not made."""
     results: dict[str, Result] = {}
     for one in in_order(checks):
-        results[one.id] = _run(one, facts, results)
+        if not (one.tries and trials == NOT_ASKED):
+            results[one.id] = _run(one, facts, trials, results)
     return tuple(sorted(results.values(), key=lambda result: result.code))
 
 
@@ -51,7 +53,7 @@ def in_order(checks: Iterable[Check]) -> list[Check]:
     return list(done.values())
 
 
-def _run(one: Check, facts: Facts, results: Mapping[str, Result]) -> Result:
+def _run(one: Check, facts: Facts, trials: tuple[Trial, ...] | Gap, results: Mapping[str, Result]) -> Result:
     def result(outcome: Literal["ok", "found", "skipped", "crashed"], because: Text | None = None, **more: object) -> Result:
         return Result(
             code=one.code,
@@ -65,12 +67,11 @@ def _run(one: Check, facts: Facts, results: Mapping[str, Result]) -> Result:
 
     if one.gpu and facts.gpus == ():
         return result("skipped", say("no AMD GPU was found on this machine"))
-    arguments = sections(facts, one)
-    required = [name for name in one.needs if name not in one.tolerates]
+    arguments = sections(facts, trials, one)
+    required = {name: arguments[name] for name in one.needs if name not in one.tolerates}
     if one.gpu and "gpus" not in arguments:
-        required.append("gpus")
-    for name in required:
-        section = getattr(facts, name)
+        required["gpus"] = facts.gpus
+    for name, section in required.items():
         if isinstance(section, Gap):
             because = say("{section} is not known: {detail}", section=name, detail=section.detail)
             return result("skipped", because, gap=section.reason, unknown=True)
@@ -87,8 +88,8 @@ def _run(one: Check, facts: Facts, results: Mapping[str, Result]) -> Result:
     match outcome:
         case Passed(seen):
             return result("ok", seen=seen)
-        case Skipped(because, unknown):
-            return result("skipped", because, unknown=unknown)
+        case Skipped(because, unknown, reason):
+            return result("skipped", because, gap=reason, unknown=unknown)
 
 
 def _fitted(finding: Finding, facts: Facts) -> Finding:

@@ -84,6 +84,7 @@ class Skipped(Model):
 
     because: Text
     unknown: bool = False
+    gap: str | None = None  # the reason of the gap that it met, where one alone is why
 
 
 Outcome = Found | Passed | Skipped

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from rocmkit.report import routes, summary, supposed
+from rocmkit.report import routes, summary, supposed, trials
 from rocmkit.report.fix import WayOut
 from rocmkit.report.log import LogMatch, LogReport, place, sentence
 from rocmkit.report.published import Fault, Judgement, Report
@@ -38,6 +38,7 @@ def _lines(report: Report) -> Iterator[str]:
         for fault in judgement.findings:
             yield ""
             yield from _fault(judgement, fault)
+    yield from _trials(report)
     yield from _routes(report)
     failures = list(summary.failures(report.facts))
     if failures:
@@ -73,6 +74,20 @@ def _fault(judgement: Judgement, fault: Fault) -> Iterator[str]:
         yield f"- cause: {inline(fault.cause)}"
     if fault.fix:
         yield from _way_out(fault.fix)
+
+
+def _trials(report: Report) -> Iterator[str]:
+    if not report.trials:
+        return
+    yield ""
+    yield "### Experiments"
+    yield ""
+    yield f"{inline(trials.counted(report.trials))}."
+    yield ""
+    yield "| experiment | where | outcome | time | |"
+    yield "|---|---|---|---|---|"
+    for row in trials.rows(report.trials):
+        yield "| " + " | ".join(map(_cell, row)) + " |"
 
 
 def _routes(report: Report) -> Iterator[str]:

@@ -15,13 +15,14 @@ from rocmkit.doctor.result import Finding, Result, Text
 from rocmkit.doctor.routes.plan import Plan, plan
 from rocmkit.doctor.routes.values import Idea, Offer, Route
 from rocmkit.doctor.told import elsewhere, told
-from rocmkit.facts import Facts, GapReason
+from rocmkit.facts import NOT_ASKED, Facts, Gap, GapReason
 from rocmkit.logs.values import Log
 from rocmkit.model import Model
 from rocmkit.report import log as log_report
 from rocmkit.report.compare import OtherWay
 from rocmkit.report.fix import WayOut, way_out
 from rocmkit.report.log import LogReport
+from rocmkit.trial.values import Trial
 
 
 class Evidence(Model, kw_only=True):
@@ -68,6 +69,7 @@ class Terms(Model, kw_only=True):
     log: tuple[Log, str] | None = None  # a log, and its name
     offers: tuple[Offer, ...] = ()  # what recipes can build
     limit_bytes: int | None = None  # what the user allows of the video memory
+    trials: tuple[Trial, ...] | Gap = NOT_ASKED  # what --try tried
 
 
 PLAIN = Terms()
@@ -102,6 +104,7 @@ class Report(Model, kw_only=True):
     ideas: tuple[Idea, ...] = ()  # ways that people try, judged for this GPU
     what_if: tuple[str, ...] = ()  # KEY=VALUE of --what-if: `facts` and `results` are as they would be
     compared: Comparison | None = None  # with the facts as they are; None without --what-if
+    trials: tuple[Trial, ...] = ()  # the experiments of --try, in the order in which they were made; empty without it
     log: LogReport | None = None  # what the log of --log tells: of the past, so it bears on neither the verdict nor the exit code
 
 
@@ -117,7 +120,7 @@ def publish(facts: Facts, checks: Iterable[Check], *, source: str, terms: Terms 
 
     Routes stand on all the checks: where some are left out there are none.
     """
-    results = examine.examine(facts, checks)
+    results = examine.examine(facts, checks, terms.trials)
     chosen = bool(terms.left_out)
     ways = Plan(routes=(), ideas=()) if chosen else plan(facts, results, terms.offers, limit_bytes=terms.limit_bytes)
     return Report(
@@ -131,6 +134,7 @@ def publish(facts: Facts, checks: Iterable[Check], *, source: str, terms: Terms 
         left_out=terms.left_out,
         routes=ways.routes,
         ideas=ways.ideas,
+        trials=() if isinstance(terms.trials, Gap) else terms.trials,
         log=_log(*terms.log, facts, results) if terms.log else None,
     )
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from rocmkit.facts import Facts, Gap, Gpu, Python
+from rocmkit.report import trials
 from rocmkit.report.published import Judgement, Report
 
 GIB = 1 << 30
@@ -93,14 +94,23 @@ def verdict_line(report: Report) -> str:
     if report.verdict == "not-applicable":
         wsl = not isinstance(report.facts.system, Gap) and report.facts.system.wsl is True
         reason = "WSL shows its GPU in a way that rocmkit does not read" if wsl else "no AMD GPU was found"
+        if report.trials:
+            reason += "; the experiments were made on the processor alone"
     elif report.verdict == "unknown":
         made = f"only {len(report.results)} of {len(report.results) + len(report.left_out)} checks were asked for"
         reason = ", ".join([made if report.left_out else "not enough could be seen to judge", *words])
     elif report.verdict == "ready":
-        reason = ", ".join(["the GPU is usable by this Python environment as far as files can tell", *words])
+        reason = ", ".join([_usable(report), *words])
     else:
         reason = ", ".join(words)
     return f"{VERDICTS[report.verdict]}: {reason}"
+
+
+def _usable(report: Report) -> str:
+    tried = trials.on_gpu(report.trials)
+    if tried:
+        return f"the GPU is usable by this Python environment, and {counted(tried, 'experiment')} passed on it"
+    return "the GPU is usable by this Python environment as far as files can tell"
 
 
 def size(number: int) -> str:

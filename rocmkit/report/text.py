@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from rocmkit.report import log, routes, summary, supposed, terminal
+from rocmkit.report import log, routes, summary, supposed, terminal, trials
 from rocmkit.report.drawing import ASCII_MARKS, INDENT, MARKS, STYLES, Style, fix_lines, label, style_of, wrapped
 from rocmkit.report.published import Fault, Judgement, Report
 from rocmkit.report.terminal import clean
@@ -41,6 +41,10 @@ def _lines(report: Report, named: frozenset[str], style: Style, marks: dict[str,
         yield ""
     else:
         yield from _findings(report, style, marks, width)
+    if report.trials:
+        yield style("bold", "Experiments") + f"  {trials.counted(report.trials)}"
+        yield from trials.lines(report.trials, style, marks, width)
+        yield ""
     yield style("bold", "This is what was looked at" + (", with that changed" if report.what_if else ""))
     for part, text in summary.machine_lines(report.facts):
         yield from wrapped(f"  {part:<8}", text, width, indent=10)

@@ -6,10 +6,11 @@ import re
 
 from rocmkit.doctor import advice
 from rocmkit.doctor.check import check
-from rocmkit.doctor.checks import _log
+from rocmkit.doctor.checks import _log, _tried
 from rocmkit.doctor.checks.rk1_hardware import firmware_package
-from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, Text, judge, say
+from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, Skipped, Text, judge, say
 from rocmkit.facts import Gap, Gpu, KernelLog, System
+from rocmkit.trial.values import Trial
 
 OVERRIDE = "HSA_OVERRIDE_GFX_VERSION"
 #: A queue that did not end in time. "soft recovered" is the driver's word for one that it could wake (amdgpu_job.c).
@@ -120,14 +121,15 @@ def _why(override: Seen | None, *, mes: bool) -> Text | None:
 
 
 @check("RK113", "mem-access-fault", title="A program reached for memory that the GPU does not have", severity="error")
-def fault(gpus: tuple[Gpu, ...], kernel_log: KernelLog, env: dict[str, str] | Gap) -> Outcome:
+def fault(gpus: tuple[Gpu, ...], kernel_log: KernelLog | Gap, env: dict[str, str] | Gap, trials: tuple[Trial, ...] | Gap) -> Outcome:
     """A program on the GPU read or wrote where nothing is mapped, and was ended for it.
 
     ## What it looks at
 
     "page fault" and "VM fault" lines of the kernel's log since the driver was loaded, of address spaces that belong to computing (those
     of the screen have lower numbers), the programs that they name, HSA_OVERRIDE_GFX_VERSION, and whether the GPU is part of a processor.
-    The program may be mended or gone since, so the fault is only likely to matter.
+    The program may be mended or gone since, so the fault is only likely to matter. With `doctor --try`, whether the GPU faulted in an
+    experiment, which is sure.
 
     ## Why it matters
 
@@ -151,14 +153,41 @@ def fault(gpus: tuple[Gpu, ...], kernel_log: KernelLog, env: dict[str, str] | Ga
     - ROCm/legacy-rocm-build#5616
     - torvalds/linux drivers/gpu/drm/amd/amdgpu/gmc_v9_0.c
     """
-    findings = []
-    for place, lines in _log.by_gpu(_log.since_loaded(kernel_log), gpus).items():
+    tried = _tried.showing(trials, "RK113")
+    if isinstance(kernel_log, Gap) and not tried:
+        because = say("{section} is not known: {detail}", section="kernel_log", detail=kernel_log.detail)
+        return Skipped(because, unknown=True, gap=kernel_log.reason)
+    findings = [_experienced(list(group), env) for group in _tried.alike(tried)]
+    for place, lines in () if isinstance(kernel_log, Gap) else _log.by_gpu(_log.since_loaded(kernel_log), gpus).items():
         gpu = next((gpu for gpu in gpus if gpu.pci == place), None)
         first = _FIRST_KFD_WITHOUT_GRAPHICS if gpu and (gpu.gfx or "").startswith(_COMPUTE_ONLY) else _FIRST_KFD
         hits = [index for index, line in enumerate(lines) if (found := _FAULT.search(line)) and int(found[1] or found[2]) >= first]
         if hits:
+            assert not isinstance(kernel_log, Gap)  # noqa: S101 - of the condition above
             findings.append(_faulted(gpu, place, lines, hits, kernel_log, gpus, _overridden(env)))
-    return judge(findings, Seen(_log.source(kernel_log), "no program that computes reached for memory that is not there"))
+    if findings or isinstance(kernel_log, Gap):
+        return judge(findings)
+    return judge([], Seen(_log.source(kernel_log), "no program that computes reached for memory that is not there"))
+
+
+def _experienced(faulted: list[Trial], env: dict[str, str] | Gap) -> Finding:
+    """A fault that an experiment met."""
+    override = _overridden(env)
+    text = say("let rocmkit bisect find what keeps the fault away; install packages that hold code for this GPU")
+    if override:
+        text = say("run without the variable, and install packages that hold code for the GPU itself")
+    return Finding(
+        subject=faulted[0].name,
+        message=say("{what} makes the GPU fault: {line}", what=faulted[0].what or faulted[0].name, line=faulted[0].gpu_fault or "?"),
+        confidence="sure",
+        seen=(*_tried.listed(faulted), *([override] if override else [])),
+        cause=_why(override, mes=False),
+        fix=Fix(
+            text=text,
+            commands=(f"unset {override.what.partition('=')[0]}" if override else "export AMD_SERIALIZE_KERNEL=3 AMD_LOG_LEVEL=3",),
+            verify=("rocmkit doctor --try", 'sudo dmesg | grep -i "page fault" | tail -n 5'),
+        ),
+    )
 
 
 def _faulted(

@@ -5,12 +5,14 @@ from __future__ import annotations
 from rocmkit import kb
 from rocmkit.doctor import advice
 from rocmkit.doctor.check import check
+from rocmkit.doctor.checks import _tried
 from rocmkit.doctor.checks._fixes import one_line
 from rocmkit.doctor.checks._stack import libraries, release
 from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, judge, say, skip
 from rocmkit.facts import Gap, Python
 from rocmkit.kb.versions import version as parsed
 from rocmkit.kb.versions import within
+from rocmkit.trial.values import Trial
 
 _IMPORT = "import numba, llvmlite, numpy; print(numba.__version__, llvmlite.__version__, numpy.__version__)"
 
@@ -159,13 +161,14 @@ def numba_llvmlite(python: Python) -> Outcome:
 
 
 @check("RK411", "llvm-clash", title="Two LLVMs may meet in one process", severity="warning", after=("numba-llvmlite",))
-def llvm_clash(python: Python) -> Outcome:
+def llvm_clash(python: Python, trials: tuple[Trial, ...] | Gap) -> Outcome:
     """llvmlite uses a shared LLVM, and ROCm brings one of its own: in one process they can get into each other's way.
 
     ## What it looks at
 
     Whether llvmlite's library asks for a `libLLVM` of the system or of Conda, or has its LLVM inside, as the wheels of the package
-    index do; and whether a package for ROCm is here, whose code compiler (`libamd_comgr`) holds another LLVM.
+    index do; and whether a package for ROCm is here, whose code compiler (`libamd_comgr`) holds another LLVM. With `doctor --try`, whether
+    two shared LLVMs really were in the process of an experiment.
 
     ## Why it matters
 
@@ -188,6 +191,10 @@ def llvm_clash(python: Python) -> Outcome:
     - conda-forge/llvmdev-feedstock#312
     - rocm-arch/rocm-arch#131
     """
+    if both := _tried.met(trials, "llvm", but="libllvmlite"):
+        cause = say("Packages, or a package and the system, bring shared LLVMs of different releases.")
+        fix = Fix(text=say("Install numba and llvmlite from the package index, whose wheels keep their LLVM to themselves."))
+        return judge([_tried.meeting(both, "two shared LLVMs", cause, fix, python)])
     version = python.packages.get("llvmlite")
     if version is None:
         return skip("llvmlite is not installed here")

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from rocmkit.doctor.check import check
-from rocmkit.doctor.checks import _crashes
+from rocmkit.doctor.checks import _crashes, _culprits, _tried
 from rocmkit.doctor.checks._crashes import better
 from rocmkit.doctor.checks._stack import libraries, targets, torch_of
 from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, judge, say, skip
 from rocmkit.facts import Gap, Gpu, Python
+from rocmkit.trial.values import Trial
+from rocmkit.trial.words import ending
 
 
 @check("RK415", "wrong-results", title="Wrong numbers or lost text without an error", severity="error")
-def wrong_results(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str] | Gap) -> Outcome:
+def wrong_results(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str] | Gap, trials: tuple[Trial, ...] | Gap) -> Outcome:
     """The GPU is likely to compute wrong numbers, or to lose parts of the text, without any error.
 
     ## What it looks at
 
     Whether wrong results were reported of this torch on this GPU, and where CTranslate2 is built for HIP, which memory allocator it is
-    told to use by `CT2_CUDA_ALLOCATOR`.
+    told to use by `CT2_CUDA_ALLOCATOR`. With `doctor --try`, whether experiments on the GPU gave the numbers that the processor gives.
 
     ## Why it matters
 
@@ -45,8 +47,9 @@ def wrong_results(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str] | G
     """
     torch = torch_of(python)
     kinds = targets(gpus, env)
-    findings, seen = [], []
-    for kind in kinds if torch and torch.hip else ():
+    wrong = list(_tried.showing(trials, "RK415"))
+    findings, seen = ([_wrong(wrong, trials, _tried.Machine(gpus, python, env))] if wrong else []), []
+    for kind in kinds if torch and torch.hip and not wrong else ():
         assert torch is not None  # noqa: S101 - of the condition above
         told = _crashes.told("numbers", torch, kind)
         if told:
@@ -87,3 +90,18 @@ def wrong_results(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str] | G
     if not findings and not seen:
         return skip("only running on the GPU can tell, and nothing is known to be wrong here")
     return judge(findings, *seen)
+
+
+def _wrong(wrong: list[Trial], trials: tuple[Trial, ...] | Gap, machine: _tried.Machine) -> Finding:
+    cured = _culprits.around(wrong, {trial.name: trial for trial in _tried.made(trials)})
+    way = "do not trust what this torch computes on the GPU; float32 may be right where float16 is not."
+    return Finding(
+        subject=f"torch on {machine.gfx}",
+        message=say(
+            "{what} gives wrong numbers on {gfx}: {how}", what=wrong[0].what or wrong[0].name, gfx=machine.gfx, how=ending(wrong[0])
+        ),
+        confidence="sure",
+        seen=(*_tried.listed(wrong), *(cured[2] if cured else ()), *machine.seen),
+        cause=cured[0] if cured else say("Kernels of the ROCm libraries that do not compute what they should on this GPU."),
+        fix=machine.fix(cured[1] if cured else way),
+    )

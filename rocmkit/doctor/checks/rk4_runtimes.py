@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from rocmkit.doctor import advice
 from rocmkit.doctor.check import check
+from rocmkit.doctor.checks import _tried
 from rocmkit.doctor.checks._fixes import one_line
 from rocmkit.doctor.checks._stack import Torch, canonical, on_hip, release, torch_of
 from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, judge, say, skip
 from rocmkit.facts import BundledRuntime, Gap, Python, PythonLibrary, Rocm
+from rocmkit.trial.values import Trial
 
 _SDK = "rocm-sdk-core"
 #: Distributions whose modules load the HIP runtime while they are imported.
@@ -70,7 +74,7 @@ def amdsmi_odr(python: Python, rocm: tuple[Rocm, ...] | Gap) -> Outcome:
 
 
 @check("RK426", "two-hip-runtimes", title="Packages that load different HIP runtimes", severity="warning", after=("torch-not-rocm",))
-def two_hip_runtimes(python: Python, rocm: tuple[Rocm, ...] | Gap) -> Outcome:
+def two_hip_runtimes(python: Python, rocm: tuple[Rocm, ...] | Gap, trials: tuple[Trial, ...] | Gap) -> Outcome:
     """Packages of one environment use different HIP runtimes, and a program that imports both has two of them in one process.
 
     ## What it looks at
@@ -78,6 +82,7 @@ def two_hip_runtimes(python: Python, rocm: tuple[Rocm, ...] | Gap) -> Outcome:
     The copies of `libamdhip64` inside packages, and which one the libraries of CTranslate2, ONNX Runtime and sherpa-onnx ask for by
     name where their package brings none: `libamdhip64.so.6` belongs to ROCm 6, `libamdhip64.so.7` to ROCm 7. Where the names are the
     same, the releases: that in torch against the one that is installed on the system. A runtime that is nowhere is told elsewhere.
+    With `doctor --try`, which copies really were in the process of an experiment.
 
     ## Why it matters
 
@@ -99,6 +104,9 @@ def two_hip_runtimes(python: Python, rocm: tuple[Rocm, ...] | Gap) -> Outcome:
     - pytorch/pytorch#194447
     - ROCm/rocm-libraries#4547
     """
+    if both := _tried.met(trials, "hip"):
+        cause = say("What was imported asks for HIP runtimes of different packages, or of a package and of the system.")
+        return judge([_tried.meeting(both, "two HIP runtimes", cause, _apart(python, ()), python)])
     if isinstance(python.runtimes, Gap):
         return skip("the copies of the HIP runtime in packages are not known: {detail}", detail=python.runtimes.detail)
     own = {row.package: row for row in python.runtimes if row.kind == "hip" and row.soname}
@@ -176,15 +184,22 @@ def _apart(python: Python, names: tuple[str, ...]) -> Fix:
     )
 
 
+_BUILT = say("They were built with Intel's or LLVM's compiler, and each brings the runtime of its own.")
+_GNU = Fix(
+    text=say("Take builds that use GNU's runtime, or keep the packages in different environments."),
+    caution=say("KMP_DUPLICATE_LIB_OK=TRUE only silences the check, and results may be wrong."),
+)
+
+
 @check("RK427", "two-openmp-runtimes", title="Two OpenMP runtimes that do not bear each other", severity="warning")
-def two_openmp_runtimes(python: Python) -> Outcome:
+def two_openmp_runtimes(python: Python, trials: tuple[Trial, ...] | Gap) -> Outcome:
     """Packages of one environment bring OpenMP runtimes of LLVM's kind twice, which stop a process that loads both.
 
     ## What it looks at
 
     The copies of `libomp` (LLVM), `libiomp5` (Intel) and `libgomp` (GNU) inside packages: in torch, CTranslate2, and in the folders that
     wheels keep their libraries in. Several copies of GNU's are usual and do no harm; nor was harm seen of GNU's beside one of the
-    others.
+    others. With `doctor --try`, which copies really were in the process of an experiment.
 
     ## Why it matters
 
@@ -205,6 +220,8 @@ def two_openmp_runtimes(python: Python) -> Outcome:
     - joblib/threadpoolctl multiple_openmp.md
     - llvm/llvm-project openmp/runtime/src/kmp_runtime.cpp
     """
+    if both := _tried.met(trials, "openmp", but="libgomp"):
+        return judge([_tried.meeting(both, "two OpenMP runtimes of LLVM's kind", _BUILT, _GNU, python)])
     if isinstance(python.runtimes, Gap):
         return skip("the OpenMP runtimes in packages are not known: {detail}", detail=python.runtimes.detail)
     rows = [row for row in python.runtimes if row.kind == "openmp"]
@@ -220,11 +237,9 @@ def two_openmp_runtimes(python: Python) -> Outcome:
         message=say("{packages} bring OpenMP runtimes that end a process which loads both", packages=" and ".join(packages)),
         confidence="likely",
         seen=tuple(Seen(row.file, row.soname or "of no name") for row in kin.values()),
-        cause=say("They were built with Intel's or LLVM's compiler, and each brings the runtime of its own."),
-        fix=Fix(
-            text=say("Take builds that use GNU's runtime, or keep the packages in different environments."),
-            verify=(one_line(python, f"import {', '.join(name.replace('-', '_') for name in packages)}", "-X faulthandler"),),
-            caution=say("KMP_DUPLICATE_LIB_OK=TRUE only silences the check, and results may be wrong."),
+        cause=_BUILT,
+        fix=replace(
+            _GNU, verify=(one_line(python, f"import {', '.join(name.replace('-', '_') for name in packages)}", "-X faulthandler"),)
         ),
     )
     return judge([finding])

@@ -1,4 +1,4 @@
-"""The crash without a message: what points to it before anything is run."""
+"""The crash without a message: what points to it before anything is run, and what experiments prove."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Callable
 from rocmkit import kb
 from rocmkit.doctor import advice
 from rocmkit.doctor.check import check
-from rocmkit.doctor.checks import _crashes
+from rocmkit.doctor.checks import _crashes, _culprits
 from rocmkit.doctor.checks._fixes import newest
 from rocmkit.doctor.checks._stack import Target, Torch, crashes, targets, torch_of
+from rocmkit.doctor.checks._tried import Machine
 from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, Text, judge, say, skip
 from rocmkit.facts import Gap, Gpu, KernelLog, Python
 from rocmkit.kb.reports import Shows
+from rocmkit.trial.values import Trial
 
 _WHEEL = ("torch-not-rocm", "arch-not-compiled", "rocblas-no-tensile")
 _HSA = r"libhsa-runtime64|libamdhip64"
@@ -61,13 +63,16 @@ def _suspect(
 
 
 @check("RK412", "segv-hsa-first-op", title="Crash at the first operation on the GPU", severity="error", after=_WHEEL)
-def segv_hsa_first_op(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str] | Gap, kernel_log: KernelLog | Gap) -> Outcome:
+def segv_hsa_first_op(
+    gpus: tuple[Gpu, ...], python: Python, env: dict[str, str] | Gap, kernel_log: KernelLog | Gap, trials: tuple[Trial, ...] | Gap
+) -> Outcome:
     """torch is likely to end in a segmentation fault at its very first operation, inside the HSA or HIP runtime.
 
     ## What it looks at
 
     Lines of the kernel's log in which a program died inside `libhsa-runtime64` or `libamdhip64`, and whether such a crash was reported
-    of this torch on this GPU. Nothing is run.
+    of this torch on this GPU. Nothing is run, unless `doctor --try` is asked for: then counting the GPUs, a copy there and back and an
+    addition decide, each in a process of its own.
 
     ## Why it matters
 
@@ -98,18 +103,22 @@ def segv_hsa_first_op(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str]
             _crashes.better(python, torch, kind, _crashes.first_op(python), note),
         )
 
-    return _suspect(gpus, python, env, kernel_log, names=_HSA, shows="first-operation", words=words)
+    tried = _culprits.first_operation(trials, Machine(gpus, python, env))
+    return tried or _suspect(gpus, python, env, kernel_log, names=_HSA, shows="first-operation", words=words)
 
 
 @check("RK413", "segv-wheel-math", title="Crash in convolutions or matrix products", severity="error", after=_WHEEL)
-def segv_wheel_math(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str] | Gap, kernel_log: KernelLog | Gap) -> Outcome:
+def segv_wheel_math(
+    gpus: tuple[Gpu, ...], python: Python, env: dict[str, str] | Gap, kernel_log: KernelLog | Gap, trials: tuple[Trial, ...] | Gap
+) -> Outcome:
     """torch is likely to end in a segmentation fault inside MIOpen or rocBLAS, as soon as a speech model computes.
 
     ## What it looks at
 
     Lines of the kernel's log in which a program died inside `libMIOpen`, `librocblas`, `libamd_comgr` or their like, and whether such
     crashes were reported of this torch on this GPU or on one that runs the same libraries. Nothing is run, so it is never more than
-    likely.
+    likely, unless `doctor --try` is asked for: then it runs convolutions, products, attention, Fourier transforms and a small model, each
+    in a process of its own, and what dies beside what lives names the library.
 
     ## Why it matters
 
@@ -148,7 +157,8 @@ def segv_wheel_math(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str] |
         cause = say("MIOpen and rocBLAS of ROCm {rocm} that torch uses; no other package is needed for it.", rocm=torch.rocm or "?")
         return message, cause, _crashes.better(python, torch, kind, _crashes.ladder(python), _way_out(python, torch, kind))
 
-    return _suspect(gpus, python, env, kernel_log, names=_MATH, shows="math", words=words)
+    tried = _culprits.math(trials, Machine(gpus, python, env))
+    return tried or _suspect(gpus, python, env, kernel_log, names=_MATH, shows="math", words=words)
 
 
 def _way_out(python: Python, torch: Torch, kind: Target) -> Text:

@@ -33,6 +33,7 @@ ENGINE_CHECKS: dict[Engine, tuple[str, ...]] = {
         "miopen-db-corrupt",
         "glibcxx",
         "broken-packages",
+        "gpu-operation-fails",
     ),
     "ctranslate2": ("ct2-cuda-only", "ct2-rocm-wrong-arch", "ct2-execstack", "glibcxx"),
     "onnxruntime": ("ort-wrong-package", "ort-cpu-only", "glibcxx"),
@@ -41,7 +42,7 @@ ENGINE_CHECKS: dict[Engine, tuple[str, ...]] = {
 OF_THE_BUILD: frozenset[str] = frozenset(
     {
         *("torch-not-rocm", "arch-not-compiled", "rocblas-no-tensile", "segv-hsa-first-op", "segv-wheel-math", "whisper-segv"),
-        *("wrong-results", "xnack-mismatch", "no-matching-wheel", "no-gpu-framework"),
+        *("wrong-results", "xnack-mismatch", "no-matching-wheel", "no-gpu-framework", "gpu-operation-fails"),
         *("ct2-cuda-only", "ct2-rocm-wrong-arch", "ct2-execstack"),
         *("ort-wrong-package", "ort-cpu-only"),
     }
@@ -50,7 +51,7 @@ OF_THE_BUILD: frozenset[str] = frozenset(
 OF_THE_MACHINE: frozenset[str] = frozenset({"ffmpeg-missing", "ld-library-path-mix", "miopen-cache-perm", "miopen-db-corrupt"})
 #: The pages that say what is in the way of a build whose rocBLAS lacks the GPU, and of a model that is too large.
 NO_KERNELS, VRAM_LOW = "RK307", "RK507"
-_EVERYTHING = ("RK1", "RK2", "RK5")
+_EVERYTHING = ("RK1", "RK2", "RK434", "RK5")  # RK434: experiments saw the GPU stop answering
 #: Without these having passed nothing is called ready.
 _SEEN = ("kfd-permission", "kfd-missing")
 

@@ -13,7 +13,8 @@ import pytest
 from rocmkit.doctor.check import all_checks
 from rocmkit.doctor.examine import examine
 from rocmkit.facts import Facts, Gap, GapBody
-from tests.unit.checks.cases import CASES
+from rocmkit.trial.values import Trial
+from tests.unit.checks.cases import CASES, pairs
 from tests.unit.checks.cases.first import DIED
 
 WORDS = (
@@ -25,6 +26,7 @@ WORDS = (
     *("nomodeset", "modprobe.blacklist=amdgpu", "blacklist amdgpu", "2.41", "3.4.30", "cpython-313t-x86_64-linux-gnu", "6.8.0-87-generic"),
     *("libtorch_hip.so", "libhsa-runtime64", "libLLVM.so.20", "{x}", "[", "%s", "\n"),
     *("amdgpu 0000:03:00.0: probe with driver amdgpu failed with error -12", "skipped device 1002:66a1, PCI rejects atomics 1<2"),
+    *("import-torch", "conv1d-k3-float16", "conv1d-k3-float16-without-miopen", "order-forwards", "jit-before-conv1d", "RanElsewhere: x"),
     *(DIED.format("librocblas.so.4"), "BAR 0: no space for [mem]", "Direct firmware load for amdgpu/x.bin failed with error -2"),
 )
 KEYS = (
@@ -45,6 +47,8 @@ def anything(kind: Any, dice: random.Random, depth: int = 0) -> Any:
         return tuple(anything(arguments[0], dice, depth + 1) for _ in range(dice.choice((0, 1, 1, 2, 3))))
     if origin is dict:
         return {dice.choice((*WORDS, *KEYS)): anything(arguments[1], dice, depth + 1) for _ in range(dice.choice((0, 1, 3)))}
+    if kind is Any:
+        return dice.choice((None, 0, 1.5, "words", ["words"], {"Conv": "CPUExecutionProvider"}))
     if kind is Gap:
         return Gap(GapBody("denied", "why"))
     if kind is type(None):
@@ -72,8 +76,8 @@ def mutated(value: Any, kind: Any, dice: random.Random) -> Any:
     return msgspec.structs.replace(value, **{name: mutated(getattr(value, name), hints[name], dice)})
 
 
-def survives(facts: Facts) -> None:
-    results = examine(facts, all_checks())
+def survives(facts: Facts, trials: tuple[Trial, ...] | Gap) -> None:
+    results = examine(facts, all_checks(), trials)
     assert [f"{one.code}: {one.because}" for one in results if one.outcome == "crashed"] == []
     assert all(one.seen for one in results if one.outcome == "ok")
 
@@ -82,14 +86,14 @@ def survives(facts: Facts) -> None:
 def test_any_facts_of_the_right_types_give_outcomes(seed: int) -> None:
     dice = random.Random(seed)
     for _ in range(60):
-        survives(anything(Facts, dice))
+        survives(anything(Facts, dice), anything(tuple[Trial, ...] | Gap, dice))
 
 
 @pytest.mark.parametrize("code", sorted(CASES))
 def test_a_machine_with_some_of_its_facts_changed_gives_outcomes(code: str) -> None:
     dice = random.Random(code)
-    for facts in CASES[code]:
+    for facts, bad in pairs(code):
         for _ in range(12):
             for _ in range(dice.randint(1, 4)):
                 facts = mutated(facts, Facts, dice)
-            survives(facts)
+            survives(facts, tuple(mutated(trial, Trial, dice) for trial in bad) if isinstance(bad, tuple) else bad)

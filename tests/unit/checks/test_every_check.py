@@ -12,13 +12,14 @@ import msgspec
 import pytest
 
 from rocmkit.doctor import checks
-from rocmkit.doctor.check import Check, all_checks
+from rocmkit.doctor.check import TRIALS, Check, all_checks
 from rocmkit.doctor.examine import examine, in_order
 from rocmkit.doctor.result import Result
-from rocmkit.facts import Facts, Gap, gap
+from rocmkit.facts import NOT_ASKED, Facts, Gap, gap
 from rocmkit.report.explain import page
+from rocmkit.trial.values import Trial
 from tests.support.facts import changed
-from tests.unit.checks.cases import CASES
+from tests.unit.checks.cases import CASES, TRIED, pairs
 
 #: The failure modes of the knowledge, each by the name that its check or its issue keeps.
 FAILURE_MODES = re.findall(
@@ -38,14 +39,15 @@ selinux seccomp-ptrace container-newer-than-host shm-small memlock vram-low wsl 
 OF_OUR_OWN = {
     *("kernel-rocm-support", "no-gpu-framework", "sherpa-cpu-only", "triton-overwritten", "ort-cpu-only"),
     *("two-hip-runtimes", "two-openmp-runtimes", "distributions-overwritten", "wheel-tag-glibc", "broken-packages"),
+    *("import-dies", "import-order", "gpu-operation-fails", "gpu-gone", "gpu-build-on-cpu", "cpu-operation-dies"),
 }
 
 CHECKS = {check.code: check for check in all_checks()}
 each_check = pytest.mark.parametrize("check", all_checks(), ids=lambda check: check.code)
 
 
-def alone(check: Check, facts: Facts) -> Result:
-    (result,) = examine(facts, [check])
+def alone(check: Check, facts: Facts, trials: tuple[Trial, ...] | Gap = NOT_ASKED) -> Result:
+    (result,) = examine(facts, [check], trials)
     assert result.outcome != "crashed", f"{check.code}: {result.because}"
     if result.outcome == "ok":
         assert result.seen, f"{check.code} passes on no evidence"
@@ -54,18 +56,19 @@ def alone(check: Check, facts: Facts) -> Result:
 
 def test_every_check_has_its_cases() -> None:
     assert set(CASES) == set(CHECKS)
+    assert set(TRIED) == {check.code for check in all_checks() if check.tries}
 
 
 @each_check
 def test_a_machine_triggers_it_and_another_passes(check: Check) -> None:
-    broken, sound = CASES[check.code]
-    result = alone(check, broken)
+    broken, sound = pairs(check.code)
+    result = alone(check, *broken)
     assert result.outcome == "found", (result.outcome, str(result.because))
     for finding in result.findings:
         assert finding.seen and finding.subject
         texts = [finding.message, finding.cause, *([finding.fix.text, finding.fix.caution] if finding.fix else [])]
         assert not [str(text) for text in texts if text and re.search(r"\{\w*\}", str(text))]
-    assert alone(check, sound).outcome == "ok"
+    assert alone(check, *sound).outcome == "ok"
 
 
 def test_codes_and_ids_are_unique() -> None:
@@ -105,55 +108,56 @@ def test_page(check: Check) -> None:
 
 @each_check
 def test_no_section_may_be_missed_silently(check: Check) -> None:
-    for facts in CASES[check.code]:
+    for facts, trials in pairs(check.code):
         for name in check.needs:
             for reason in ("denied", "timeout", "not-executed", "absent", "unparsable", "crashed"):
-                result = alone(check, changed(facts, **{name: gap(reason, f"{name}: why")}))
+                why = gap(reason, f"{name}: why")
+                result = alone(check, facts, why) if name == TRIALS else alone(check, changed(facts, **{name: why}), trials)
                 if name not in check.tolerates:
                     assert (result.outcome, result.gap) == ("skipped", reason), (name, result.outcome)
 
 
 @each_check
 def test_no_field_may_be_missed_with_a_crash(check: Check) -> None:
-    for facts in CASES[check.code]:
+    for facts, trials in pairs(check.code):
         for name in check.needs:
-            section = getattr(facts, name)
+            section = getattr(facts, name, None)
             for field, kind in typing.get_type_hints(type(section)).items() if isinstance(section, msgspec.Struct) else ():
                 if Gap in typing.get_args(kind):
-                    alone(check, changed(facts, **{name: changed(section, **{field: gap("denied", f"{field}: why")})}))
+                    alone(check, changed(facts, **{name: changed(section, **{field: gap("denied", f"{field}: why")})}), trials)
 
 
 @each_check
 def test_without_a_gpu_nothing_is_said(check: Check) -> None:
     if not check.gpu:  # it speaks of a machine that shows no AMD GPU
         return
-    for facts in CASES[check.code]:
-        assert alone(check, changed(facts, gpus=())).outcome == "skipped"
-        assert alone(check, changed(facts, gpus=gap("denied", "sysfs"))).outcome in {"skipped"}
+    for facts, trials in pairs(check.code):
+        assert alone(check, changed(facts, gpus=()), trials).outcome == "skipped"
+        assert alone(check, changed(facts, gpus=gap("denied", "sysfs")), trials).outcome in {"skipped"}
 
 
 @each_check
 def test_a_pass_is_never_made_of_gaps(check: Check) -> None:
     """With all that it tolerates unknown, a check that still passes shows what it passed on."""
-    _, sound = CASES[check.code]
-    blind = changed(sound, **{name: gap("denied", "why") for name in check.tolerates})
-    result = alone(check, blind)
+    _, (sound, trials) = pairs(check.code)
+    blind = changed(sound, **{name: gap("denied", "why") for name in check.tolerates - {TRIALS}})
+    result = alone(check, blind, gap("denied", "why") if TRIALS in check.tolerates else trials)
     assert result.outcome in {"ok", "skipped"}
     assert not any("why" in one.what for one in result.seen)
 
 
 def test_checks_name_sections_that_there_are() -> None:
-    sections = set(typing.get_type_hints(Facts))
+    sections = {*typing.get_type_hints(Facts), TRIALS}
     assert {name for check in all_checks() for name in check.needs} <= sections
 
 
 @each_check
 def test_what_is_not_known_is_told_from_what_is_not_there(check: Check) -> None:
     """A check that could judge, and cannot once one field is a gap, says that something is not known."""
-    for facts in CASES[check.code]:
+    for facts, trials in pairs(check.code):
         for name in check.needs:
-            section = getattr(facts, name)
+            section = getattr(facts, name, None)
             for field, kind in typing.get_type_hints(type(section)).items() if isinstance(section, msgspec.Struct) else ():
                 if Gap in typing.get_args(kind):
-                    result = alone(check, changed(facts, **{name: changed(section, **{field: gap("denied", "why")})}))
+                    result = alone(check, changed(facts, **{name: changed(section, **{field: gap("denied", "why")})}), trials)
                     assert result.outcome != "skipped" or result.unknown, (name, field, str(result.because))
