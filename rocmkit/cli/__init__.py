@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from rocmkit import __version__
+from rocmkit.cli.bisect import bisect
 from rocmkit.cli.diff import diff
 from rocmkit.cli.doctor import doctor
 from rocmkit.cli.explain import explain
@@ -29,8 +30,9 @@ def cli() -> None:
       rocmkit diff before.yaml after.yaml what an upgrade changed
       rocmkit inspect torch --for gfx906  whether a package's GPU code runs on a card
       rocmkit explain RK307               what a finding means, offline
+      rocmkit bisect -- python prog.py    what a program dies of
     """
 
 
-for command in (doctor, diff, explain, inspect):
+for command in (doctor, diff, explain, inspect, bisect):
     cli.add_command(command)
