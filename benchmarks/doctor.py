@@ -8,7 +8,6 @@ Needs the package registry, for the environments that it makes; what is measured
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
 import platform
@@ -22,7 +21,7 @@ from typing import Any
 import child
 import table
 from cases import GROUPS, RIVALS, Case, Cases
-from scratch import Scratch, forget_bytecode, version
+from scratch import Scratch, forget_bytecode, machine, version
 
 HERE = Path(__file__).resolve().parent
 COLD_RUNS = 3
@@ -187,22 +186,18 @@ def arguments() -> argparse.Namespace:
 
 def measure(root: Path, chosen: argparse.Namespace) -> tuple[dict[str, Any], list[table.Row]]:
     bench = Bench(Scratch(root), chosen.torch)
-    machine: dict[str, Any] = {
-        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
-        "cores": len(os.sched_getaffinity(0)),
-        "architecture": platform.machine(),
-        "system": system(),
-        "python": platform.python_version(),
-        "gpu": "an AMD GPU" if Path("/dev/kfd").exists() else "no AMD GPU",
-        "versions": bench.versions,
-        "runs": chosen.runs,
-        "network_cut": child.cut_network(),
-        "load_before": load(),
-    }
+    where = machine(
+        system=system(),
+        gpu="an AMD GPU" if Path("/dev/kfd").exists() else "no AMD GPU",
+        versions=bench.versions,
+        runs=chosen.runs,
+        network_cut=child.cut_network(),
+        load_before=load(),
+    )
     rows = bench.measure(bench.cases.here(), chosen.runs)
     if chosen.sys:
         rows += bench.measure_gpu(chosen.sys.resolve(), chosen.runs)
-    return machine | {"load_after": load(), "notes": bench.notes}, rows
+    return where | {"load_after": load(), "notes": bench.notes}, rows
 
 
 def main() -> None:
@@ -211,13 +206,13 @@ def main() -> None:
     child.prepare()
     if chosen.work:
         chosen.work.mkdir(parents=True, exist_ok=True)
-        machine, rows = measure(chosen.work.resolve(), chosen)
+        where, rows = measure(chosen.work.resolve(), chosen)
     else:
         with tempfile.TemporaryDirectory(prefix="rocmkit-benchmark-", ignore_cleanup_errors=True) as root:
-            machine, rows = measure(Path(root).resolve(), chosen)
-    text = table.render(machine, GROUPS, rows)
+            where, rows = measure(Path(root).resolve(), chosen)
+    text = table.render(where, GROUPS, rows)
     if chosen.write:
-        results = {"machine": machine, "rows": [row.published() for row in rows]}
+        results = {"machine": where, "rows": [row.published() for row in rows]}
         (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         table.put(HERE / "README.md", text)
     sys.stdout.write(text)

@@ -8,10 +8,8 @@ The logs are made here, and the same on every machine. See README.md.
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
-import platform
 import random
 import shutil
 import sys
@@ -24,7 +22,7 @@ from typing import Any
 
 import child
 import table
-from scratch import Scratch, version
+from scratch import Scratch, machine, version
 
 HERE = Path(__file__).resolve().parent
 BEGIN, END = "<!-- logs: begin -->", "<!-- logs: end -->"
@@ -205,18 +203,11 @@ def main() -> None:
                 if turn >= 0:
                     case.runs.append(ran)
         load = loading(rocmkit, env, scratch.empty, chosen.runs)
-        machine = {
-            "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
-            "cores": len(os.sched_getaffinity(0)),
-            "architecture": platform.machine(),
-            "python": platform.python_version(),
-            "rocmkit": version(rocmkit, "rocmkit"),
-            "runs": chosen.runs,
-        }
+        where = machine(rocmkit=version(rocmkit, "rocmkit"), runs=chosen.runs)
     rows = [case.row() for case in wanted]
-    text = render(machine, rows, load)
+    text = render(where, rows, load)
     if chosen.write:
-        (HERE / "logs.json").write_text(json.dumps({"machine": machine, "rows": rows, "load_ms": load}, indent=1) + "\n", encoding="utf-8")
+        (HERE / "logs.json").write_text(json.dumps({"machine": where, "rows": rows, "load_ms": load}, indent=1) + "\n", encoding="utf-8")
         table.put(HERE / "README.md", text, BEGIN, END)
     sys.stdout.write(text)
 

@@ -8,10 +8,8 @@ FILE and FOLDER are real ones: see README.md for where to have them from. Comman
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
-import platform
 import shutil
 import sys
 import tempfile
@@ -21,7 +19,7 @@ from typing import Any
 
 import child
 import table
-from scratch import Scratch, version
+from scratch import Scratch, machine, version
 
 HERE = Path(__file__).resolve().parent
 BEGIN, END = "<!-- reading: begin -->", "<!-- reading: end -->"
@@ -160,19 +158,11 @@ def main() -> None:
                 if turn >= 0 or ran.wall_s > SLOW_S:
                     case.runs.append(ran)
         objdump = llvm("llvm-objdump")
-        machine = {
-            "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
-            "cores": len(os.sched_getaffinity(0)),
-            "architecture": platform.machine(),
-            "python": platform.python_version(),
-            "rocmkit": version(rocmkit, "rocmkit"),
-            "llvm": Path(objdump).name if objdump else "no LLVM tools",
-            "runs": chosen.runs,
-        }
+        where = machine(rocmkit=version(rocmkit, "rocmkit"), llvm=Path(objdump).name if objdump else "no LLVM tools", runs=chosen.runs)
     rows = [case.row() for case in wanted]
-    text = render(machine, rows, chosen.gfx)
+    text = render(where, rows, chosen.gfx)
     if chosen.write:
-        (HERE / "reading.json").write_text(json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+        (HERE / "reading.json").write_text(json.dumps({"machine": where, "rows": rows}, indent=1) + "\n", encoding="utf-8")
         table.put(HERE / "README.md", text, BEGIN, END)
     sys.stdout.write(text)
 

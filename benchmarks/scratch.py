@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TORCH = "2.13.0"
@@ -145,3 +148,14 @@ def _quietly(argv: list[str]) -> None:
     done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=1200, env=environment)
     if done.returncode:
         raise SystemExit(f"failed: {' '.join(argv)}\n{done.stdout[-2000:]}")
+
+
+def machine(**more: Any) -> dict[str, Any]:
+    """What every table says of where and when it was measured, and what else this one says."""
+    return {
+        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+        "cores": len(os.sched_getaffinity(0)),
+        "architecture": platform.machine(),
+        "python": platform.python_version(),
+        **more,
+    }
