@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rocmkit.cli.options import form_of
+from rocmkit.cli.options import can_write, form_of
 from rocmkit.errors import Exit, NotApplicable, UsageError
 from rocmkit.output import drawing, progress, write
 
@@ -39,7 +39,12 @@ Exit codes:
 )
 @click.option("--budget", "budget_s", type=click.FloatRange(min=1), default=1800, metavar="S", help="Seconds for all runs. Default: 1800.")
 @click.option("--runs", type=click.IntRange(1, 100), default=5, metavar="N", help="Runs as it is, to see how often it dies. Default: 5.")
-@click.option("--script", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Also write a program that shows it.")
+@click.option(
+    "--script",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Also write a program that shows it: a shell script of a COMMAND, else Python.",
+)
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), help="How to print the report. Default: text.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the report to a file.")
@@ -69,20 +74,27 @@ def bisect(
       rocmkit bisect --python ~/venv                                 without a program
       rocmkit bisect --format markdown -o report.md --script crash.sh -- python transcribe.py short.wav
     """
+    from rocmkit.doctor.advice import quote
+    from rocmkit.report.terminal import line
     from rocmkit.sources import examined
     from rocmkit.trial.attempts import Attempts
-    from rocmkit.trial.program import program, python_of
+    from rocmkit.trial.program import gets_rights, program, python_of
     from rocmkit.trial.run import runner
 
     form = form_of(as_json, form)
     if output and output == script and str(output) != "-":
         raise UsageError(f"{output} is named twice: the script would overwrite the report")
+    can_write(output, script)
     argv = command
     if command:
         found = program(command[0])
         if found is None:
+            file = quote(line(command[0])) if Path(command[0]).is_file() else "program.py"
+            raise UsageError(f"{command[0]!r} is no program", f"what comes after -- is run as it stands: rocmkit bisect -- python {file}")
+        if gets_rights(found):
             raise UsageError(
-                f"{command[0]!r} is no program", "what comes after -- is run as it stands: rocmkit bisect -- python program.py"
+                f"{command[0]} gets rights of another user, and none while it is watched",
+                "put it in front: sudo rocmkit bisect -- python program.py",
             )
         argv = (found, *command[1:])
         python = python or python_of(found)
@@ -91,7 +103,7 @@ def bisect(
         attempts = Attempts(budget_s, _news(tell))
         run = runner(names)
         if command:
-            shown = tuple(map(names.hide_text, command))
+            shown = names.hide_words(command)
             run = _told(_asking(run, facts, names), attempts, tell)
             report = _of_command(argv, shown, facts, attempts, run, timeout_s or _COMMAND_S, runs)
         else:

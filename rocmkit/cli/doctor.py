@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec.structs import replace
 
-from rocmkit.cli.options import EXIT_CODES, LOG, form_of
+from rocmkit.cli.options import EXIT_CODES, LOG, can_write, form_of
 from rocmkit.errors import Exit, UsageError, worst
 from rocmkit.output import drawing, write
 from rocmkit.sources import looked_at, read_log, recording, tried
@@ -143,6 +143,7 @@ def doctor(
     read = read_log(log, "doctor") if log else None
     terms = Terms(strict=strict, left_out=left_out, log=read, offers=offers(), limit_bytes=limit)
     if tries:
+        can_write(output)
         facts, trials = tried(python)
         found, terms = [(facts, "this machine")], replace(terms, trials=trials)
     else:

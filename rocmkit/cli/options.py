@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import click
@@ -24,3 +25,15 @@ def form_of(as_json: bool, form: str | None) -> str:
     if as_json and form not in {None, "json"}:
         raise UsageError(f"--json and --format {form} contradict each other")
     return "json" if as_json else form or "text"
+
+
+def can_write(*paths: Path | None) -> None:
+    """Raise UsageError before minutes of work, where what comes of them could not be written into its folder."""
+    for path in paths:
+        if path is None or str(path) == "-" or (path.exists() and not path.is_file()):
+            continue
+        try:
+            with tempfile.TemporaryFile(dir=path.resolve().parent):
+                pass
+        except OSError as error:
+            raise UsageError(f"cannot write {path}: {error.strerror or error}") from None

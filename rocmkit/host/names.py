@@ -9,9 +9,12 @@ import contextlib
 import errno
 import os
 import re
+import sys
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+
+from rocmkit.host.secrets import secrets
 
 #: Names that say nothing of anybody, or that stand in paths and messages for something else.
 _COMMON = re.compile(
@@ -58,7 +61,7 @@ _SCHEME = r"(?:bearer|basic|token|digest|apikey)"  # RFC 9110, 11.1, and what se
 #: And in what people and programs write.
 _FREE_FORMS = {
     "key": r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?:[^-]|-(?!-))*(?:-----END [A-Z ]{0,30}PRIVATE KEY-----)?",
-    "named": rf"(?i:{_WORD}(?:[-_]id)?[\"']?(?: ?= ?|: ?)|--(?:[a-z]+-)?{_WORD}[ =]|[?&]sig=|\bauthorization: ?)"
+    "named": rf"(?i:{_WORD}(?:[-_]id)?[\"']?(?: ?= ?|: ?)|--(?:[a-z0-9]{{1,32}}[-_]){{0,4}}{_WORD}[ =]|[?&]sig=|\bauthorization: ?)"
     rf"(?i:{_SCHEME} )?[\"']?(?P<named_value>(?![/~$<]|(?i:{_SCHEME}) )[^\s\"'&;,<>$]{{4,}})",
     "bearer": r"(?i:\bbearer )(?P<bearer_value>[\w.~+/=-]{8,})",
     "numbered": r"(?i:(?<![A-Za-z0-9])(?:serial(?:[ _-]?(?:number|num|no|nr))?|(?:unique|hive|machine)[ _]?id|asset[ _]?tag|s/?n(?=:)))"
@@ -117,6 +120,7 @@ class Names:
         user: Iterable[str] = (),
         machine: Iterable[str] = (),
         containers: Iterable[str] = (),
+        passwords: Iterable[str] = (),
         others: bool = False,
     ) -> None:
         self.home = home
@@ -130,6 +134,7 @@ class Names:
             for name in dict.fromkeys(names):  # the first is what the shell says; two names under one word could not be told apart again
                 self._words[name] = self._alias(kind, name) if word in self._words.values() else word
         self._words |= {name: f"<container-{number}>" for number, name in enumerate(dict.fromkeys(containers), 1)}
+        self._words |= {value: self._alias("token", value) for value in passwords}
         self._real = {shown: name for name, shown in reversed(self._words.items())}
         homes = {home, os.path.realpath(home)} if home else set()
         before, after = r"(?:(?<![\w.~$-])|(?<=-[A-Z]))", r"(?![\w-]|\.\w)"
@@ -147,6 +152,16 @@ class Names:
     def hide_text(self, text: str) -> str:
         """`hide`, for what people and programs write: passwords and addresses go too."""
         return _printable(self._hidden(text, _IN_TEXT))
+
+    def hide_words(self, words: Sequence[str]) -> tuple[str, ...]:
+        """`hide_text` for the words of a command line, where a password stands behind the option that says so."""
+        pairs = zip(("", *words), words, strict=False)
+        return tuple(self.hide_text(word) if not before.startswith("-") else self._behind(before, word) for before, word in pairs)
+
+    def _behind(self, option: str, word: str) -> str:
+        before = f"{self.hide_text(option)} "
+        both = self.hide_text(f"{option} {word}")
+        return both.removeprefix(before) if both.startswith(before) else self.hide_text(word)
 
     def hide_bytes(self, data: bytes, *, written: bool = True) -> bytes:
         """`hide_text`, or where it was not `written` by anybody `hide`, for bytes; those that are no UTF-8 stay."""
@@ -217,6 +232,7 @@ def of_this_machine() -> Names:
         user=filter(_telling, users),
         machine=filter(_telling, dict.fromkeys((machine, machine.partition(".")[0]))),
         containers=filter(_telling, _containers()),
+        passwords=secrets(sys.argv, os.environ),
         others=True,
     )
 

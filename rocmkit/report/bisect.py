@@ -84,7 +84,7 @@ def _report(
 def _outcome(found: Search, cures: tuple[Cure, ...], parts: tuple[Smallest, ...]) -> Outcome:
     if not found.deaths:
         return "not-reproduced"
-    if found.deaths < found.runs:
+    if not found.sure:
         return "flaky"
     return "found" if parts or any(cure.confirmed for cure in cures) else "not-found"
 
@@ -103,7 +103,8 @@ def _verdict(report: Bisect) -> str:
     if report.baseline is None:
         return f"{early}it was not run once to its end"
     if not report.deaths:
-        return f"{early}it did not die in {summary.counted(report.runs, 'run')}"
+        below = f"; {report.baseline.because}" if report.baseline.because else ""
+        return f"{early}it did not die in {summary.counted(report.runs, 'run')}{below}"
     subject = report.smallest.what if report.smallest else "it"
     text = f"{early}{subject} {dies(report.baseline)}, {often(report.deaths, report.runs)}"
     if report.cures:
@@ -113,7 +114,10 @@ def _verdict(report: Bisect) -> str:
         return f"{text}; its output is that of {report.known[0].code}, {report.known[0].title}"
     if not report.helpless:
         return text
-    return f"{text}; none of the {summary.counted(len(report.helpless), 'change')} that were tried makes it live"
+    many = summary.counted(len(report.helpless), "change")
+    if report.outcome == "flaky":
+        return f"{text}; with none of the {many} that were tried it lives each time"
+    return f"{text}; none of the {many} that were tried makes it live"
 
 
 def often(number: int, runs: int) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from rocmkit.report import trials
 from rocmkit.report.bisect import often
 from rocmkit.report.bisecttext import changes, evidence, heading, on_processor, pointing, sentence, subject
 from rocmkit.report.bisectvalues import Bisect, Cure, Smallest
-from rocmkit.report.markdown import inline
-from rocmkit.report.terminal import clean
+from rocmkit.report.markdown import fenced, inline, row
 from rocmkit.trial.words import ending
 
 
@@ -28,7 +27,7 @@ def _lines(report: Bisect) -> Iterator[str]:
         yield ""
     yield "| | |"
     yield "|---|---|"
-    yield from (f"| {one.label} | {_cell(one.text)} |" for one in report.machine)
+    yield from (row((one.label, one.text)) for one in report.machine)
     if report.script:
         yield from _block("Smallest case" if report.smallest else "The program", report.script, "python" if report.smallest else "sh")
     if report.baseline and report.deaths:
@@ -59,7 +58,7 @@ def _lines(report: Bisect) -> Iterator[str]:
     yield ""
     yield "| run | on | ended | took | how |"
     yield "|---|---|---|---|---|"
-    yield from ("| " + " | ".join(map(_cell, row)) + " |" for row in trials.rows(report.trials))
+    yield from map(row, trials.rows(report.trials))
     yield ""
     yield "</details>"
 
@@ -81,33 +80,13 @@ def _block(title: str, text: str, kind: str) -> Iterator[str]:
     yield ""
     yield f"### {title}"
     yield ""
-    yield from _fenced(text, kind)
+    yield from fenced(text, kind)
 
 
 def _folded(title: str, text: str) -> Iterator[str]:
     yield ""
     yield f"<details><summary>{title}</summary>"
     yield ""
-    yield from _fenced(text, "text")
+    yield from fenced(text, "text")
     yield ""
     yield "</details>"
-
-
-def _fenced(text: str, kind: str) -> Iterator[str]:
-    lines = clean(text).rstrip("\n").split("\n")
-    fence = _fence(lines)
-    yield fence + kind
-    yield from lines
-    yield fence
-
-
-def _fence(lines: Iterable[str]) -> str:
-    """More backquotes than any line has in a row."""
-    fence = "```"
-    while any(fence in line for line in lines):
-        fence += "`"
-    return fence
-
-
-def _cell(text: str) -> str:
-    return inline(text).replace("|", "\\|")

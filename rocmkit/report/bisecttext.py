@@ -76,13 +76,14 @@ def evidence(trial: Trial) -> Iterator[tuple[str, str]]:
         yield "in", trial.library
     yield from (("native", frame) for frame in trial.native[:_FRAMES])
     yield from (("Python", frame) for frame in trial.python[:_FRAMES])
-    if trial.last_import and not trial.python:
-        yield "import", f"{trial.last_import} was imported last"
-    if trial.last_library:
-        yield "loaded", f"{trial.last_library} was loaded last"
+    if trial.outcome != "fail":  # what ends by itself says why; what was loaded last has no part in it
+        if trial.last_import and not trial.python:
+            yield "import", f"{trial.last_import} was imported last"
+        if trial.last_library:
+            yield "loaded", f"{trial.last_library} was loaded last"
     for name, paths in twice(trial.mapped):
         yield "twice", f"{name} is in the process {len(paths)} times: {' and '.join(paths)}"
-    if not trial.native and not trial.python and trial.outcome != "fail":
+    if not trial.native and not trial.python:
         yield from (("printed", text) for text in trial.log.splitlines()[-_LINES:] if text.strip())
 
 
@@ -141,15 +142,18 @@ def _changes(report: Bisect, style: Style, width: int) -> Iterator[str]:
     rows = list(changes(report))
     if rows:
         yield ""
-        yield style("bold", "What else was tried")
+        yield style("bold", f"What {'else was' if report.cures else 'was' if report.helpless or report.controls else 'was not'} tried")
     for text in rows:
         yield from wrapped("- ", text, width, indent=2)
 
 
 def changes(report: Bisect) -> Iterator[str]:
-    """What does not cure it, and what was not tried, a sentence each; what changes nothing is folded into one."""
+    """What does not cure it, and what was not tried, a sentence each; what changes nothing is folded into one, and what may be luck."""
     yield from (f"{one.does}: {told(one)}" for one in report.controls)
-    yield from (f"{one.does}: {told(one)}" for one in report.helpless if one.otherwise or one.passes)
+    yield from (f"{one.does}: {told(one)}" for one in report.helpless if one.otherwise)
+    some = [f"{one.does} ({one.passes} of {one.runs})" for one in report.helpless if not one.otherwise and one.passes]
+    if some:
+        yield f"it lives sometimes with each of these{', as it does without' * (report.outcome == 'flaky')}: {'; '.join(some)}"
     nothing = [one.does for one in report.helpless if not one.otherwise and not one.passes]
     if nothing:
         yield f"it dies all the same with each of these: {'; '.join(nothing)}"
@@ -168,7 +172,8 @@ def told(one: Changed) -> str:
 
 def pointing(report: Bisect) -> str:
     """Where the crash can be reported."""
-    return f"It points to {' and '.join(f'{one.project}, which takes reports at {one.url}' for one in report.report_to[:2])}"
+    start = "Where the known fix does not help, it" if report.known else "It"
+    return f"{start} points to {' and '.join(f'{one.project}, which takes reports at {one.url}' for one in report.report_to[:2])}"
 
 
 def on_processor(report: Bisect) -> bool:
@@ -189,10 +194,14 @@ def onwards(report: Bisect) -> Iterator[str]:
         yield "There was no time for all of it: `--budget` gives more, a shorter input needs less."
     if report.ended == "gpu-gone":
         yield "The GPU stopped answering. The kernel log tells why, and often a reboot alone brings it back: `rocmkit doctor`."
-    if not report.cures and report.command is not None:
+    if not report.cures and report.command is not None and report.baseline and report.baseline.outcome == "fail":
+        yield "It ends by itself, which is no crash: what it printed says why, and `rocmkit explain --log FILE` knows many such texts."
+    elif not report.cures and report.command is not None:
         yield "`rocmkit doctor --try` tries the operations that speech models are made of one by one."
     if any(trial.limit == "time" for trial in report.trials):
         yield "Some runs were ended for their time, and may have lived: `--timeout` gives more, a shorter input needs less."
+    if report.outcome == "flaky" and not any(cure.confirmed for cure in report.cures):
+        yield f"What dies now and then needs more runs before luck can be ruled out: `--runs {max(report.runs * 4, 20)}`."
     if report.report_to:
         yield pointing(report)
     yield "`--format markdown -o report.md` writes it to be attached to a report, `--script FILE` a program that shows it."

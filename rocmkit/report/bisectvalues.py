@@ -19,7 +19,7 @@ class Cure(Model, kw_only=True):
     does: str  # the changes in words: MIOpen off
     runs: int  # how often it was run with them
     passes: int  # how often it lived
-    confirmed: bool  # so often that luck is below 5 %; else there was no time to see that
+    confirmed: bool  # so often that the chance of luck in any of all changes is below 5 %; else there was no time to see that
     means: str  # what that says of the crash
     fix: WayOut  # how to make it last
     code: tuple[str, ...]  # the same as lines at the beginning of a Python program

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rocmkit.report import routes, summary, supposed, trials
 from rocmkit.report.fix import WayOut
@@ -31,7 +31,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield "| | |"
     yield "|---|---|"
     for label, text in summary.machine_lines(report.facts):
-        yield f"| {label} | {_cell(text)} |"
+        yield row((label, text))
     if report.log:
         yield from _log(report.log)
     for judgement in summary.findings(report):
@@ -57,7 +57,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield "|---|---|---|---|"
     for one in report.results:
         why = one.because or "; ".join(f"{seen.where}: {seen.what}" for seen in one.seen)
-        yield f"| {one.code} | {one.id} | {one.outcome} | {_cell(why)} |"
+        yield row((one.code, one.id, one.outcome, why))
     yield ""
     yield "</details>"
 
@@ -86,21 +86,19 @@ def _trials(report: Report) -> Iterator[str]:
     yield ""
     yield "| experiment | where | outcome | time | |"
     yield "|---|---|---|---|---|"
-    for row in trials.rows(report.trials):
-        yield "| " + " | ".join(map(_cell, row)) + " |"
+    yield from map(row, trials.rows(report.trials))
 
 
 def _routes(report: Report) -> Iterator[str]:
-    rows = list(routes.table(report.routes))
-    if not rows:
+    ways = list(routes.table(report.routes))
+    if not ways:
         return
     yield ""
     yield "### Ways from here to Japanese speech"
     yield ""
     yield "| system | | way | video memory |"
     yield "|---|---|---|---|"
-    for row in rows:
-        yield "| " + " | ".join(map(_cell, row)) + " |"
+    yield from map(row, ways)
 
 
 def _log(report: LogReport) -> Iterator[str]:
@@ -144,15 +142,26 @@ def _way_out(fix: WayOut) -> Iterator[str]:
             yield ""
             yield f"{title}:"
             yield ""
-            fence = "`" * max(3, *(_longest_run(command) + 1 for command in commands))
-            yield fence + "sh"
-            yield from map(clean, commands)
-            yield fence
+            yield from fenced("\n".join(commands), "sh")
 
 
 def inline(text: str) -> str:
     """Text that can open neither HTML nor a link, and stays on one line. Underscores and stars are left: paths would be hard to read."""
     return re.sub(r"\](?=[(\[:])", r"]\\", " ".join(clean(text).split()).replace("&", "&amp;").replace("<", "&lt;"))
+
+
+def row(cells: Iterable[str]) -> str:
+    """A row of a table."""
+    return f"| {' | '.join(map(_cell, cells))} |"
+
+
+def fenced(text: str, kind: str) -> Iterator[str]:
+    """Lines as they are, between fences that are longer than any row of backquotes in them."""
+    lines = clean(text).rstrip("\n").split("\n")
+    fence = "`" * max((3, *(len(run) + 1 for line in lines for run in re.findall("`+", line))))
+    yield fence + kind
+    yield from lines
+    yield fence
 
 
 def _cell(text: str) -> str:
@@ -161,11 +170,3 @@ def _cell(text: str) -> str:
 
 def _code(text: str) -> str:
     return " ".join(clean(text).split()).replace("`", "'")
-
-
-def _longest_run(text: str) -> int:
-    longest = run = 0
-    for character in text:
-        run = run + 1 if character == "`" else 0
-        longest = max(longest, run)
-    return longest

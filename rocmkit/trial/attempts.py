@@ -17,9 +17,9 @@ T = TypeVar("T")
 Plan = Generator[Experiment, Trial, T]
 Tell = Callable[[str], None]
 
-#: A change is called a cure when it would live as often by luck in fewer cases than this.
+#: Changes are called cures when the chance that any of them lived so often by luck is no greater than this.
 LUCK = 0.05
-#: And a program that has died each time has to live so often.
+#: And a program has to live so often at least.
 PASSES = 3
 
 
@@ -100,11 +100,17 @@ def died(trial: Trial) -> bool:
     return trial.outcome != "pass"
 
 
-def passes_needed(deaths: int, runs: int) -> int:
-    """How often something has to live that dies `deaths` times of `runs`, before that is no luck."""
-    if deaths >= runs:
-        return PASSES
-    return max(PASSES, math.ceil(math.log(LUCK) / math.log(1 - deaths / runs)))
+def passes_needed(deaths: int, runs: int, changes: int = 1) -> int:
+    """How often something has to live that died `deaths` times of `runs`, before that is no luck for one of so many changes.
+
+    How often it dies in truth is not known, and after a few runs it may be much less often: the chance that it lives once more is
+    taken by the rule of succession, (lived + 1) / (runs + 2), and that of any change's luck is at most the sum of all.
+    """
+    luck, passes = float(changes), 0
+    while passes < PASSES or luck > LUCK:
+        luck *= (runs - deaths + 1 + passes) / (runs + 2 + passes)
+        passes += 1
+    return passes
 
 
 def kind(trial: Trial) -> tuple[str | None, ...]:

@@ -49,7 +49,7 @@ def places(stop: Stop) -> tuple[Place, ...]:
     left by a function that has returned, may still be among them. The address in a file is the address in the process minus where the
     file was loaded (its load address), not an offset in the file: that is what addr2line and gdb take.
     """
-    if stop.ip is None:
+    if stop.ip is None or not stop.mappings:  # of a program that may not be looked into (PR_SET_DUMPABLE of prctl(2))
         return ()
     found = [place(stop.mappings, stop.ip)]
     for word, before, called in stop.calls:
@@ -146,7 +146,7 @@ def culprit(found: Iterable[Place]) -> str | None:
 
 def ran_over(stop: Stop) -> bool:
     """Whether the stack ran over: it reached for what is not mapped, right below the end of its stack."""
-    if stop.sp is None or stop.address is None or at(stop.mappings, stop.address) is not None:
+    if stop.sp is None or stop.address is None or not stop.mappings or at(stop.mappings, stop.address) is not None:
         return False
     return -_NEAR_STACK < stop.address - stop.sp < 4096 and stop.address > 4096
 
@@ -187,5 +187,5 @@ def last_exception(text: str) -> str | None:
         return None
     for line in text[begin + len(_TRACEBACK) :].split("\n")[1:]:
         if line and not line[0].isspace():
-            return line.rstrip()[:1000] if _EXCEPTION.fullmatch(line.rstrip()) else None
+            return line.rstrip() if _EXCEPTION.fullmatch(line.rstrip()) else None
     return None

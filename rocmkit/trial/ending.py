@@ -77,6 +77,8 @@ def ended(experiment: Experiment, report: Report, said: Said, names: crash.Names
     native = crash.describe(found, names)
     if stop and outcome == "crash" and because is None and crash.ran_over(stop):
         because = "its stack ran over"
+    elif outcome == "crash" and because is None and report.untraced:
+        because = f"where it died is not known, since it could not be traced: {report.untraced}"
     texts = [stop_told["maps"]] if stop_told else report.maps
     mapped = answers.mapped or dict.fromkeys(path for text in texts for path in libraries(parse(text)))
     failed = answers.failed if outcome == "fail" else None
@@ -125,7 +127,7 @@ def _outcome(experiment: Experiment, report: Report, said: Said) -> tuple[Outcom
         return "crash", None, "the process that watched it was ended before it"
     by_signal = _signal_of(status)
     if by_signal:
-        return "crash", by_signal, "it was killed from outside, as the kernel does when memory runs out" if by_signal == "SIGKILL" else None
+        return "crash", by_signal, "something killed it, as the kernel does when memory runs out" if by_signal == "SIGKILL" else None
     if answers.failed:
         return "fail", None, answers.failed[1]
     if status:
@@ -135,7 +137,8 @@ def _outcome(experiment: Experiment, report: Report, said: Said) -> tuple[Outcom
         steps = experiment.request.get("steps", ())
         if not answers.ended or any(number not in answers.done for number in range(len(steps))):
             return "fail", None, "it ended without an answer"
-    return "pass", None, None
+    # It is the program's word that all is well; of what died below it that is told.
+    return "pass", None, f"it ended with exit code 0{_children(report)}" if report.died else None
 
 
 def _children(report: Report) -> str:

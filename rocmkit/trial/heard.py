@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 FIRST, LAST = 16 << 10, 48 << 10
+#: A line that was cut is looked through so far for its end.
+_TORN = 4096
 #: A line of answers is shorter than this; a longer one is nobody's answer.
 LINE_BYTES = 1 << 20
 MAX_MEASURED = 1000
@@ -61,7 +64,16 @@ class Kept:
         self._cut()
         if not self._dropped:
             return bytes(self._first + self._last)
-        return bytes(self._first) + b"\n... %d bytes are left out ...\n" % self._dropped + bytes(self._last)
+        # Half a password would not be known for what it is: what was torn is left out whole.
+        first, last = bytes(self._first), bytes(self._last)
+        first, last = first[: _cut(first.rfind, len(first) - _TORN, len(first), len(first))], last[_cut(last.find, 0, _TORN, -1) + 1 :]
+        dropped = self._dropped + FIRST - len(first) + LAST - len(last)
+        return first + b"\n... %d bytes are left out ...\n" % dropped + last
+
+
+def _cut(find: Callable[[bytes, int, int], int], begin: int, end: int, otherwise: int) -> int:
+    """Where a line ends, else a word, between two places."""
+    return next((place for sign in (b"\n", b"\r", b" ") if (place := find(sign, begin, end)) >= 0), otherwise)
 
 
 class Faults:
@@ -95,6 +107,26 @@ class Faults:
         return f"{lines[0].strip()} {more}".strip()
 
 
+#: What Python looks for each time that it starts, and mostly does not find: it says nothing of how a program ended.
+_AT_START = ("sitecustomize", "usercustomize")
+#: What a step measures is no deeper than this.
+_DEEP = 6
+
+
+def _published(value: Any, deep: int) -> Any:
+    """JSON that can be written again, by anything: no half characters, no number of more than 64 bits, and not deep."""
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode()
+        case int() if not -(1 << 63) <= value < 1 << 63:
+            return None
+        case list():
+            return [_published(item, deep - 1) for item in value] if deep else None
+        case dict():
+            return {_published(key, deep): _published(item, deep - 1) for key, item in value.items()} if deep else None
+    return value
+
+
 class Answers:
     """The events that the worker, and the hooks in every Python, write. What is none of them is passed over: any program may write here."""
 
@@ -123,13 +155,13 @@ class Answers:
 
     def _event(self, line: bytes) -> None:
         try:
-            event = json.loads(line)
+            event = _published(json.loads(line), _DEEP)
         except (ValueError, RecursionError):
             return
         if not isinstance(event, dict):
             return
         match event:
-            case {"import": str(name)}:
+            case {"import": str(name)} if name not in _AT_START:
                 self.last_import = name[:500]
             case {"library": str(path)}:
                 self.last_library = path[:4096]

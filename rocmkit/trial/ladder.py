@@ -19,6 +19,8 @@ from rocmkit.trial.values import PLAIN, Device, Limits, Trial
 
 #: All experiments together take no longer than this, apart from the one that is running when it is over.
 BUDGET_S = 15 * 60.0
+#: So many hangs of one kind are enough.
+HANGS = 2
 #: What speech programs have in one process. Imported forwards and backwards, every ordered pair of them was tried.
 STACK = ("torch", "numba", "llvmlite.binding", "librosa", "resampy", "scipy.signal", "ctranslate2", "onnxruntime")
 #: How a trial that does not pass is spoken of.
@@ -164,11 +166,20 @@ def ground(stage: Stage, trials: Iterable[Trial], *, budget_s: float = BUDGET_S)
             return before.because  # which names the one that everything here stands on
         if before is not None and before.outcome != "pass":
             return f"{name} {ENDED[before.outcome]}"
+    hung = [trial.name for trial in trials if trial.outcome == "hang" and _kin(trial.name) == _kin(stage.id)]
+    if len(hung) >= HANGS:  # each takes as long as an experiment may
+        return f"{' and '.join(hung)} did not end"
     if sum(trial.seconds for trial in trials) >= budget_s:
         return f"the {budget_s / 60:.0f} minutes that all experiments may take are over"
     if stage.each and sum(step["do"] == "import" for step in fitted(stage, trials).steps) < 2:
         return "fewer than two of its libraries can be imported"
     return None
+
+
+def _kin(name: str) -> tuple[str | None, bool]:
+    """What two stages have in common of which one hangs where the other does: the rung, and whether MIOpen is kept out."""
+    rung = rung_of(name)
+    return name if rung in {"import", "together"} else rung, name.endswith("-without-miopen")
 
 
 def fitted(stage: Stage, trials: Iterable[Trial]) -> Stage:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
+import stat
 from pathlib import Path
 
 _PYTHON = re.compile(r"(?:python|pypy)[0-9.]*t?")
@@ -15,6 +17,14 @@ _HEAD = 4096
 def program(name: str) -> str | None:
     """The file that a shell would run for this word; None: there is none."""
     return shutil.which(name)
+
+
+def gets_rights(path: str) -> bool:
+    """Whether a program runs as somebody else than who starts it. It does not where that one is watched (execve(2))."""
+    try:
+        return bool(Path(path).stat().st_mode & (stat.S_ISUID | stat.S_ISGID)) and os.geteuid() != 0
+    except OSError:
+        return False
 
 
 def python_of(path: str) -> str | None:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -40,16 +40,14 @@ _PIECE = 1 << 20
 _F_SETPIPE_SZ = 1031  # linux/fcntl.h
 
 
-def runner(names: Names | None = None, *, tell: Callable[[str], None] | None = None, trace: bool = True) -> Run:
-    """What runs experiments. In its trials what is private is hidden with `names`; `tell` is told the name of each as it starts.
+def runner(names: Names | None = None, *, trace: bool = True) -> Run:
+    """What runs experiments. In its trials what is private is hidden with `names`.
 
     With `trace` it is told by ptrace(2) where a program dies. The run raises OSError where a program cannot be started.
     """
     known_names = names or Names()
 
     def run(experiment: Experiment) -> Trial:
-        if tell:
-            tell(experiment.name)
         scratch = scratches.make()
         try:
             report, said = _Running(experiment, scratch, trace).watch()
@@ -153,7 +151,10 @@ class _Running:
             for name, descriptor in self.ours.items():
                 selector.register(descriptor, selectors.EVENT_WRITE if name in to_write else selectors.EVENT_READ, name)
             while "report" in self.ours and time.monotonic() < self.deadline:
-                for key, _ in selector.select(0.5):
+                begin = time.monotonic()
+                ready = selector.select(0.5)
+                self.deadline += max(0.0, time.monotonic() - begin - 1)  # we were stopped
+                for key, _ in ready:
                     name = key.data
                     if not (self._write(name, to_write) if name in to_write else self._read(name)):
                         selector.unregister(key.fd)

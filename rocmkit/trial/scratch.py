@@ -33,6 +33,8 @@ def environment(scratch: str, experiment: Experiment, answer: int) -> dict[str, 
     env = dict(os.environ)
     if experiment.request is not None:  # a user's own command goes on as it does
         env.setdefault("HF_HUB_OFFLINE", "1")  # nothing is downloaded unattended
+        for name in ("PYTHONINSPECT", "PYTHONIOENCODING"):  # a worker is asked on its input, and ends when it has answered
+            env.pop(name, None)
     if experiment.fresh_caches:
         env.update({name: _empty(scratch, name.lower()) for name in _CACHES})
         env["ROCFFT_RTC_CACHE_PATH"] = str(Path(_empty(scratch, "rocfft")) / "cache.db")

@@ -9,7 +9,7 @@ import msgspec
 
 from rocmkit.kb.toggles import Toggle
 from rocmkit.model import Model
-from rocmkit.trial.attempts import Attempts, Plan, Repeats, Stopped, alike, died, passes_needed
+from rocmkit.trial.attempts import PASSES, Attempts, Plan, Repeats, Stopped, alike, died, passes_needed
 from rocmkit.trial.shrink import smallest
 from rocmkit.trial.values import Experiment, Trial
 
@@ -33,7 +33,7 @@ class Tested(Model, kw_only=True):
     death: Trial | None  # the first time that it died
     otherwise: bool  # it died in another way than it does as it is
     env: dict[str, str | None]  # the variables that these change
-    confirmed: bool  # it lived so often that this is no luck
+    confirmed: bool  # it lived so often that this is no luck, in view of how many changes were tried
 
 
 class Search(Model, kw_only=True):
@@ -42,7 +42,7 @@ class Search(Model, kw_only=True):
     runs: int  # of the program as it is
     deaths: int  # of these
     death: Trial | None  # the first of them
-    needed: int  # a change has to let it live so often
+    needed: int  # a change has to let it live so often to be confirmed
     cures: tuple[Tested, ...] = ()  # nothing can be left out of them
     helpless: tuple[Tested, ...] = ()  # single changes that do not cure
     controls: tuple[Tested, ...] = ()
@@ -144,7 +144,18 @@ class _Looking:
 
     @property
     def _needed(self) -> int:
+        """How often a change has to let it live before more time is spent on it."""
         return passes_needed(self._plain.deaths, self._plain.runs)
+
+    @property
+    def _enough(self) -> int:
+        """How often it has to live before none of all changes can have been luck.
+
+        Most changes do nothing, so the first run with each tells of how often it dies, too. Later ones do not: they end with a death.
+        """
+        tried = [self._seen[one,] for one in self._cures if (one,) in self._seen]
+        first = [died(seen.trials[0]) for seen in tried if seen.trials and not self._otherwise(seen)]
+        return passes_needed(self._plain.deaths + sum(first), self._plain.runs + len(first), len(self._cures))
 
     @property
     def _sure(self) -> bool:
@@ -154,16 +165,35 @@ class _Looking:
         yield from self._plain.until_clear(self._attempts, self._base, "as it is", runs=runs)
         if not self._plain.deaths:
             return
-        yield from self._together(self._cures)
+        if self._sure:  # else each look at a part costs many runs, and the likeliest change is to be tried first
+            yield from self._together(self._cures)
         for one in self._cures:
             yield from self._confirm((one,))
+        if not self._sure and not self._confirmed():
+            yield from self._together(self._cures)
         harmful = {one for one in self._cures if self._otherwise(self._seen[one,])}
         if harmful and not self._confirmed():
             yield from self._together(tuple(one for one in self._cures if one not in harmful))
+        yield from self._make_sure()
         for one in self._controls:
             yield from self._lives((one,))
         if self._sure and self._confirmed():  # that nothing else has changed meanwhile
-            self._plain.trials.append((yield from self._attempts.run(self._base, "as it is, once more")))
+            for _ in range(runs):
+                self._plain.trials.append((yield from self._attempts.run(self._base, "as it is, once more")))
+                if self._sure:
+                    return
+            yield from self._make_sure()
+
+    def _make_sure(self) -> Plan[None]:
+        """Run what may be a cure again, until luck is no explanation for any of them."""
+        while short := [ids for ids in self._smallest(PASSES) if self._seen[ids].passes < self._enough]:
+            for ids in short:
+                yield from self._until(ids, self._enough)
+
+    def _smallest(self, passes: int) -> list[tuple[str, ...]]:
+        """What lived so often and never died, and has no part that did."""
+        alive = [ids for ids, seen in self._seen.items() if seen.passes >= passes and not seen.deaths and ids[0] not in self._controls]
+        return [ids for ids in alive if not any(set(other) < set(ids) for other in alive)]
 
     def _together(self, ids: tuple[str, ...]) -> Plan[None]:
         """All changes at once; if that lives, the fewest of them that do."""
@@ -199,23 +229,17 @@ class _Looking:
         return death is not None and not any(alike(death, trial) for trial in self._plain.trials if died(trial))
 
     def _confirmed(self) -> list[tuple[str, ...]]:
-        return [ids for ids, seen in self._seen.items() if self._holds(seen) and ids[0] not in self._controls]
-
-    def _holds(self, seen: Repeats) -> bool:
-        return not seen.deaths and seen.passes >= self._needed
+        return self._smallest(self._needed)
 
     def result(self) -> Search:
         """What is known now. Where the search was broken off, what has only lived so far counts too."""
-        alive = self._confirmed()
-        if self._attempts.ended:
-            alive = [ids for ids, seen in self._seen.items() if seen.runs and not seen.deaths and ids[0] not in self._controls]
-        cures = [ids for ids in alive if not any(set(other) < set(ids) for other in alive)]
+        cures = self._smallest(1 if self._attempts.ended else self._enough) if self._plain.deaths else []
         tested = {ids: self._tested(ids, seen) for ids, seen in self._seen.items() if seen.runs}
         return Search(
             runs=self._plain.runs,
             deaths=self._plain.deaths,
             death=self._plain.death,
-            needed=self._needed if self._plain.deaths else 0,
+            needed=self._enough if self._plain.deaths else 0,
             cures=tuple(tested[ids] for ids in sorted(cures, key=lambda ids: (len(ids), self._cures.index(ids[0])))),
             helpless=tuple(tested[one,] for one in self._cures if (one,) in tested and (one,) not in cures),
             controls=tuple(tested[one,] for one in self._controls if (one,) in tested),
@@ -232,5 +256,5 @@ class _Looking:
             passes=seen.passes,
             death=seen.death,
             otherwise=self._otherwise(seen),
-            confirmed=self._holds(seen),
+            confirmed=not seen.deaths and seen.passes >= self._enough,
         )

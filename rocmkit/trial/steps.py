@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from msgspec.structs import replace
+
 from rocmkit.model import Model
 from rocmkit.trial.values import Device
 
@@ -78,59 +80,57 @@ def modules(packages: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _each(id: str, what: str, rung: Rung, do: str, dtypes: tuple[str, ...], after: tuple[str, ...], **using: Any) -> list[Operation]:
+_ELEMENTWISE = ("elementwise-float32",)
+
+
+def _each(
+    id: str, what: str, rung: Rung, do: str, after: tuple[str, ...] = _ELEMENTWISE, modules: tuple[str, ...] = ("torch",), **using: Any
+) -> list[Operation]:
+    """In single and in half precision."""
     return [
-        Operation(id=f"{id}-{dtype}", what=f"{what}, {dtype}", rung=rung, do=do, using={"dtype": dtype, **using}, after=after)
-        for dtype in dtypes
+        Operation(
+            id=f"{id}-{dtype}", what=f"{what}, {dtype}", rung=rung, do=do, using={"dtype": dtype, **using}, modules=modules, after=after
+        )
+        for dtype in ("float32", "float16")
     ]
 
 
-def _conv(id: str, what: str, **using: int) -> list[Operation]:
-    rows = []
-    for dtype in _BOTH:
-        for miopen in (True, False):
-            name = f"conv1d-{id}-{dtype}" + ("" if miopen else "-without-miopen")
-            words = f"conv1d, {what}, {dtype}, MIOpen {'on' if miopen else 'off'}"
-            asked = {"dtype": dtype, "miopen": miopen, **using}
-            rows.append(Operation(id=name, what=words, rung="conv", do="conv1d", using=asked, after=_ELEMENTWISE, gpu_only=not miopen))
-    return rows
+def _switched(id: str, what: str, rung: Rung, do: str, modules: tuple[str, ...] = ("torch",), **using: Any) -> list[Operation]:
+    """The same, each with MIOpen on and off: without a GPU it is not there to be turned off."""
+    return [
+        replace(
+            one,
+            id=one.id + ("" if miopen else "-without-miopen"),
+            what=f"{one.what}, MIOpen {'on' if miopen else 'off'}",
+            using={**one.using, "miopen": miopen},
+            gpu_only=not miopen,
+        )
+        for one in _each(id, what, rung, do, modules=modules, **using)
+        for miopen in (True, False)
+    ]
 
 
-def _model(do: str, what: str, **using: Any) -> list[Operation]:
-    rows = []
-    for dtype in _BOTH:
-        for miopen in (True, False):
-            name = f"{do.replace('_', '-')}-{dtype}" + ("" if miopen else "-without-miopen")
-            rows.append(
-                Operation(
-                    id=name,
-                    what=f"{what}, {dtype}, MIOpen {'on' if miopen else 'off'}",
-                    rung="model",
-                    do=do,
-                    using={"dtype": dtype, "miopen": miopen, **using},
-                    modules=("torch", "transformers"),
-                    after=_ELEMENTWISE,
-                    gpu_only=not miopen,
-                )
-            )
-    return rows
+def _conv(id: str, what: str, **using: Any) -> list[Operation]:
+    return _switched(f"conv1d-{id}", f"conv1d, {what}", "conv", "conv1d", **using)
 
 
-_BOTH = ("float32", "float16")
-_ELEMENTWISE = ("elementwise-float32",)
+def _whisper(id: str, what: str) -> list[Operation]:
+    words = f"{what} of a small Whisper with random weights"
+    return _switched(f"whisper-{id}", words, "model", f"whisper_{id}", modules=("torch", "transformers"))
+
 
 #: Every operation, from the ground up.
 OPERATIONS: tuple[Operation, ...] = (
     Operation(id="device", what="count and name the GPUs", rung="device", do="device"),
     Operation(id="copy", what="allocate, copy there and back", rung="memory", do="copy", after=("device",)),
-    *_each("elementwise", "add and multiply", "elementwise", "elementwise", _BOTH, ("copy",)),
-    *_each("sum", "sum over rows", "norm", "sum", _BOTH, _ELEMENTWISE),
-    *_each("softmax", "softmax", "norm", "softmax", _BOTH, _ELEMENTWISE),
-    *_each("layer-norm", "layer norm", "norm", "layer_norm", _BOTH, _ELEMENTWISE),
-    *_each("gelu", "GELU", "norm", "gelu", _BOTH, _ELEMENTWISE),
-    *_each("matmul", "matrix product 1500x512x2048", "matmul", "matmul", _BOTH, _ELEMENTWISE, rows=1500, inner=512, columns=2048),
-    *_each("bmm", "batched matrix product", "matmul", "bmm", _BOTH, _ELEMENTWISE, batch=8, rows=1500, inner=64, columns=1500),
-    *_each("linear", "linear layer to a vocabulary of 51865", "matmul", "linear", _BOTH, _ELEMENTWISE, rows=8, inner=512, columns=51865),
+    *_each("elementwise", "add and multiply", "elementwise", "elementwise", after=("copy",)),
+    *_each("sum", "sum over rows", "norm", "sum"),
+    *_each("softmax", "softmax", "norm", "softmax"),
+    *_each("layer-norm", "layer norm", "norm", "layer_norm"),
+    *_each("gelu", "GELU", "norm", "gelu"),
+    *_each("matmul", "matrix product 1500x512x2048", "matmul", "matmul", rows=1500, inner=512, columns=2048),
+    *_each("bmm", "batched matrix product", "matmul", "bmm", batch=8, rows=1500, inner=64, columns=1500),
+    *_each("linear", "linear layer to a vocabulary of 51865", "matmul", "linear", rows=8, inner=512, columns=51865),
     Operation(
         id="matmul-int8",
         what="matrix product 64x512x512, int8",
@@ -145,12 +145,12 @@ OPERATIONS: tuple[Operation, ...] = (
     *_conv(
         "k128g16", "kernel 128, 16 groups (wav2vec 2.0)", channels=768, out=768, length=149, kernel=128, stride=1, padding=64, groups=16
     ),
-    *_each("attention", "attention", "attention", "attention", _BOTH, _ELEMENTWISE, math=False),
-    *_each("attention-math", "attention by plain products", "attention", "attention", _BOTH, _ELEMENTWISE, math=True),
+    *_each("attention", "attention", "attention", "attention", math=False),
+    *_each("attention-math", "attention by plain products", "attention", "attention", math=True),
     Operation(id="rfft", what="real Fourier transform and back", rung="fft", do="rfft", after=_ELEMENTWISE),
     Operation(id="stft", what="short-time Fourier transform", rung="fft", do="stft", after=_ELEMENTWISE),
-    *_model("whisper_encoder", "encoder of a small Whisper with random weights"),
-    *_model("whisper_generate", "five tokens of a small Whisper with random weights"),
+    *_whisper("encoder", "encoder"),
+    *_whisper("generate", "five tokens"),
     Operation(id="jit", what="compile and run a function with Numba", rung="jit", do="jit", modules=("numba",)),
     Operation(id="resample", what="resample a second of sound with librosa", rung="jit", do="resample", modules=("librosa",)),
     Operation(id="resampy", what="resample a second of sound with resampy", rung="jit", do="resampy", modules=("resampy",)),

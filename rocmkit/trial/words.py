@@ -50,4 +50,4 @@ def _inside(trial: Trial) -> str:
 def _at(trial: Trial) -> str:
     if trial.python:
         return f", at {trial.python[0]}"
-    return f", while {trial.last_import} was imported" if trial.last_import and trial.step in (None, 0) else ""
+    return f", {trial.last_import} was imported last" if trial.last_import and trial.step in (None, 0) else ""

@@ -30,11 +30,6 @@ MIB = 1 << 20
 TORCH, NUMBA = {"torch": "2.6.0+rocm6.1"}, {"numba": "0.61.2"}
 
 
-@pytest.fixture(scope="session")
-def zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
-    return Zoo(tmp_path_factory.mktemp("zoo"))
-
-
 class Place:
     """An environment with planted packages, and a scratch folder that has to be empty in the end."""
 

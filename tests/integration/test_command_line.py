@@ -118,6 +118,8 @@ def test_strict_makes_warnings_count() -> None:
         (("doctor", "--python", "/etc"), "no Python in that folder"),
         (("doctor", "-o", "/dev/full"), "No space left on device"),
         (("explain", "kfd-permision"), "did you mean kfd-permission"),
+        (("bisect", "--", "/etc/passwd"), "rocmkit bisect -- python /etc/passwd"),
+        (("doctor", "--try", "-o", "/no/such/report"), "cannot write /no/such/report"),
         (("nonsense",), "No such command"),
     ],
 )
@@ -127,6 +129,13 @@ def test_usage_errors_say_what_and_what_next(arguments: tuple[str, ...], words: 
     assert words in ran.err
     assert ran.out == ""
     assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("option", ["-o", "--script"])
+def test_no_program_is_run_for_a_report_that_cannot_be_written(option: str, tmp_path: Path) -> None:
+    ran = rocmkit("bisect", option, str(tmp_path / "no" / "report"), "--", "touch", str(tmp_path / "ran"))
+    assert ran.code == 2 and "cannot write" in ran.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_output_goes_to_a_file_at_once(tmp_path: Path) -> None:

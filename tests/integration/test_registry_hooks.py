@@ -7,16 +7,13 @@ index it is a CUDA build of gigabytes. tests/unit/trial/test_hooks_actions.py do
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.hooks import run
-from tests.support.registry import run as outside
 
 pytestmark = pytest.mark.network
 
@@ -74,23 +71,6 @@ for asked in (torch.float16, "float16", "auto"):
 """
 
 
-@pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with a torch for the processor, of whichever Python here has one on a disk."""
-    place = tmp_path_factory.mktemp("hooks") / "env"
-    for candidate in (sys.executable, *(shutil.which(f"python3.{minor}") for minor in range(10, 15))):
-        asking = ("-m", "pip", "install", "--dry-run", "--no-deps", "--ignore-installed", "-q", "--report", "-", "torch==2.13.0")
-        report = outside(candidate, *asking) if candidate else None
-        if candidate is None or report is None or report.returncode:
-            continue
-        source = json.loads(report.stdout[report.stdout.index("{") :])["install"][0]["download_info"]["url"]
-        if source.startswith("file:") and outside(candidate, "-m", "venv", place).returncode == 0:
-            done = outside(place / "bin/python", "-m", "pip", "install", "-q", "torch==2.13.0", "transformers", "numpy", timeout_s=1200)
-            assert done.returncode == 0, done.stderr[-2000:]
-            return place / "bin/python"
-    pytest.skip("pip would download torch, which is too large; a package that stands for it is in tests/unit/trial/test_hooks_actions.py")
-
-
 def says(python: Path, code: str, *arguments: str, actions: tuple[str, ...] = ()) -> list[Any]:
     ran = run("-W", "ignore", "-c", HEAD + code, *arguments, python=python, actions=actions)
     assert ran.code == 0, ran.err[-2000:]
@@ -99,38 +79,38 @@ def says(python: Path, code: str, *arguments: str, actions: tuple[str, ...] = ()
     return [json.loads(line) for line in ran.out.splitlines() if line.startswith("[")]
 
 
-def test_miopen_and_fused_attention_are_off(python: Path) -> None:
-    assert says(python, FLAGS) == [["True"] * 4]
-    assert says(python, FLAGS, actions=("miopen-off",)) == [["False", "True", "True", "True"]]
-    assert says(python, FLAGS, actions=("miopen-off", "sdpa-math")) == [["False", "False", "False", "True"]]
+def test_miopen_and_fused_attention_are_off(with_torch: Path) -> None:
+    assert says(with_torch, FLAGS) == [["True"] * 4]
+    assert says(with_torch, FLAGS, actions=("miopen-off",)) == [["False", "True", "True", "True"]]
+    assert says(with_torch, FLAGS, actions=("miopen-off", "sdpa-math")) == [["False", "False", "False", "True"]]
 
 
-def test_half_precision_becomes_single(python: Path) -> None:
-    plain = says(python, HALVES)
+def test_half_precision_becomes_single(with_torch: Path) -> None:
+    plain = says(with_torch, HALVES)
     assert {value for (value,) in plain} == {"torch.float16", "torch.bfloat16"}
-    assert says(python, HALVES, actions=("float32",)) == [["torch.float32"]] * len(plain)
+    assert says(with_torch, HALVES, actions=("float32",)) == [["torch.float32"]] * len(plain)
 
 
-def test_the_path_of_whisper(python: Path, tmp_path: Path) -> None:
-    assert says(python, WHISPER, str(tmp_path)) == [["torch.float16", "True", "768.0"]]
-    assert says(python, WHISPER, str(tmp_path), actions=("float32",)) == [["torch.float32", "True", "768.0"]]
+def test_the_path_of_whisper(with_torch: Path, tmp_path: Path) -> None:
+    assert says(with_torch, WHISPER, str(tmp_path)) == [["torch.float16", "True", "768.0"]]
+    assert says(with_torch, WHISPER, str(tmp_path), actions=("float32",)) == [["torch.float32", "True", "768.0"]]
 
 
-def test_the_path_of_transformers(python: Path, tmp_path: Path) -> None:
+def test_the_path_of_transformers(with_torch: Path, tmp_path: Path) -> None:
     """A model that is stored in half precision computes in single, with the same weights and the same text."""
-    plain = says(python, TRANSFORMERS, str(tmp_path), "save")
-    single = says(python, TRANSFORMERS, str(tmp_path), "load", actions=("float32", "hide:triton"))
+    plain = says(with_torch, TRANSFORMERS, str(tmp_path), "save")
+    single = says(with_torch, TRANSFORMERS, str(tmp_path), "load", actions=("float32", "hide:triton"))
     assert [row[:2] for row in plain] == [["torch.float16", "torch.float16"]] * 3
     assert [row[:2] for row in single] == [["torch.float32", "torch.float32"]] * 3
     assert [row[2:] for row in single] == [row[2:] for row in plain]
 
 
-def test_it_is_imported_first_and_a_program_still_starts(python: Path) -> None:
-    ran = run("-c", "import sys; print('torch' in sys.modules)", python=python, actions=("first:torch", "miopen-off"))
+def test_it_is_imported_first_and_a_program_still_starts(with_torch: Path) -> None:
+    ran = run("-c", "import sys; print('torch' in sys.modules)", python=with_torch, actions=("first:torch", "miopen-off"))
     assert (ran.code, ran.out) == (0, "True\n")
 
 
-def test_an_error_of_torch_is_the_same_as_without(python: Path) -> None:
+def test_an_error_of_torch_is_the_same_as_without(with_torch: Path) -> None:
     code = "import torch\nprint(hasattr(torch, 'not_there'))\ntry: torch.nothing\nexcept AttributeError as error: print(error)"
-    plain = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=120, check=True)
-    assert run("-c", code, python=python, actions=("float32",)).out == plain.stdout
+    plain = subprocess.run([with_torch, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert run("-c", code, python=with_torch, actions=("float32",)).out == plain.stdout

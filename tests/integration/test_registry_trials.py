@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rocmkit.trial.steps import OPERATIONS, Operation, import_step
-from tests.support.registry import Environment, place_with
+from tests.support.registry import Environment
 from tests.support.worker import Answered, Step, ask
 
 pytestmark = [
@@ -20,7 +20,6 @@ pytestmark = [
     pytest.mark.skipif(not (3, 10) <= sys.version_info[:2] <= (3, 13), reason="the packages have no wheels for this Python"),
 ]
 
-LIBRARIES = ("numba", "llvmlite", "librosa", "resampy", "ctranslate2", "onnxruntime")
 #: numba, its llvmlite, and a NumPy that is too new for it, and its own words. Python 3.10 has no NumPy 2.3.
 TOO_NEW = (
     ({"numba": "0.60.0", "llvmlite": "0.43.0", "numpy": "2.2.6"}, "ImportError: Numba needs NumPy 2.0 or less. Got NumPy 2.2.")
@@ -28,13 +27,6 @@ TOO_NEW = (
     else ({"numba": "0.61.2", "llvmlite": "0.44.0", "numpy": "2.3.5"}, "ImportError: Numba needs NumPy 2.2 or less. Got NumPy 2.3.")
 )
 BY_ID = {one.id: one for one in OPERATIONS}
-
-
-@pytest.fixture(scope="module")
-def torch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with PyTorch and all others."""
-    python = place_with("torch==2.13.0", tmp_path_factory.mktemp("trials") / "env", "transformers", *LIBRARIES)
-    return python or pytest.skip("pip would download torch, which is too large")
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +51,10 @@ def passed(got: Answered, operations: list[Operation]) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_every_operation_passes(torch: Path, seed: int) -> None:
+def test_every_operation_passes(with_torch: Path, seed: int) -> None:
     """With other numbers too: what rounding makes stays below what is called wrong."""
     operations = [one for one in OPERATIONS if seed == 1 or not one.gpu_only]
-    got = ask([asked(one, seed) for one in operations], python=torch)
+    got = ask([asked(one, seed) for one in operations], python=with_torch)
     passed(got, operations)
     errors = {one.id: event["measured"] for one, event in zip(operations, (e for e in got.events if "done" in e), strict=True)}
     assert 0 < errors["matmul-float16"]["error"] < 2e-3  # a tenth of what is called wrong
@@ -105,35 +97,35 @@ def plant(f):
 
 
 @pytest.mark.parametrize("id", PLANTED)
-def test_wrong_numbers_are_found(torch: Path, tmp_path: Path, id: str) -> None:
+def test_wrong_numbers_are_found(with_torch: Path, tmp_path: Path, id: str) -> None:
     name, broken = PLANTED[id]
     (tmp_path / "sitecustomize.py").write_text(PLANT.format(name=name, broken=broken))
-    got = ask([asked(BY_ID[id])], python=torch, env={"PYTHONPATH": str(tmp_path)})
+    got = ask([asked(BY_ID[id])], python=with_torch, env={"PYTHONPATH": str(tmp_path)})
     assert got.code == 1
     assert got.last["error"].startswith("WrongNumbers: "), (got.last, got.err[-2000:])
     assert {"first_seconds", "seconds"} <= set(got.last["measured"])
 
 
-def test_miopen_is_off_for_one_step_alone(torch: Path, tmp_path: Path) -> None:
+def test_miopen_is_off_for_one_step_alone(with_torch: Path, tmp_path: Path) -> None:
     """And a step that would have it on leaves it off where the program turned it off."""
     flag = "torch.backends.cudnn.enabled"
     text = f"import torch\nf = torch.nn.functional.conv1d\ndef conv1d(*a, **k):\n    print({flag})\n    return f(*a, **k)\n"
     steps = [asked(BY_ID[f"conv1d-k10s5-float32{kind}"]) for kind in ("", "-without-miopen", "")]
     for before, told in ((True, "True False True"), (False, "False False False")):
         (tmp_path / "sitecustomize.py").write_text(f"{text}torch.nn.functional.conv1d = conv1d\n{flag} = {before}\n")
-        got = ask(steps, python=torch, env={"PYTHONPATH": str(tmp_path)})
+        got = ask(steps, python=with_torch, env={"PYTHONPATH": str(tmp_path)})
         assert got.code == 0, got.err
         each = got.out.split()  # twice as asked, and once in float64, for each step
         assert " ".join(each[number] for number in (0, 3, 6)) == told
 
 
-def test_without_a_gpu_a_step_there_says_why(torch: Path) -> None:
+def test_without_a_gpu_a_step_there_says_why(with_torch: Path) -> None:
     for id, words in (
         ("matmul-float32", "not compiled with CUDA"),
         ("ctranslate2-device", "CUDA"),
         ("onnxruntime-placement", "NoProvider"),
     ):
-        got = ask([BY_ID[id].step("gpu")], python=torch)
+        got = ask([BY_ID[id].step("gpu")], python=with_torch)
         assert got.code == 1
         assert words in got.last["error"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from rocmkit.host.live import LiveHost
 from rocmkit.host.names import _GROUP, Names, of_this_machine
+from rocmkit.host.secrets import secrets
 from rocmkit.host.sysroot import SysrootHost
 
 NAMES = Names("/home/alice", user=["alice"], machine=["box.example.org", "box"])
@@ -267,3 +269,36 @@ def test_names_that_stand_for_one_thing_are_told_apart_again() -> None:
         hidden = names.hide(path)
         assert "ann" not in hidden and "a.long" not in hidden and "box" not in hidden
         assert names.reveal(hidden) == path
+
+
+@pytest.mark.parametrize("option", ["--token", "--hf_token", "--use-auth-token", "--password", "--my-api-key", "--auth"])
+def test_a_password_is_a_word_of_its_own_behind_its_option(option: str) -> None:
+    assert NAMES.hide_words(("x.py", option, "abcd1234", "/home/alice")) == ("x.py", option, "<token-1>", "~")
+    assert NAMES.hide_words((f"{option}=abcd1234", "a")) != (f"{option}=abcd1234", "a")
+    assert NAMES.hide_words(("--model", "tiny", option, "/home/alice/file")) == ("--model", "tiny", option, "~/file")
+
+
+def test_what_this_process_was_told_in_secret_is_hidden_wherever_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_API_KEY", "Xq7-in-the-environment")
+    monkeypatch.setattr(
+        sys, "argv", ["rocmkit", "bisect", "--", "x", "--hf_token", "Xq7-behind", "--password=Xq7-after", "A_SECRET=Xq7-set"]
+    )
+    names = of_this_machine()
+    told = "['--hf_token', 'Xq7-behind'] Xq7-after,Xq7-set;Xq7-in-the-environment"
+    for hide in (names.hide, names.hide_text):
+        assert "Xq7" not in hide(told)
+    assert names.reveal(names.hide("/x/Xq7-behind")) == "/x/Xq7-behind"
+
+
+@pytest.mark.parametrize(
+    ("words", "environ"),
+    [
+        (("--tokens", "50257"), {"TOKENIZERS_PARALLELISM": "falsetto"}),
+        (("--use_auth_token", "True"), {"HF_TOKEN_PATH": "abcdefgh"}),
+        (("token", "abcdefgh"), {"SSH_AUTH_SOCK": "abcdefgh"}),
+        (("--token", "--verbose"), {"GOOGLE_APPLICATION_CREDENTIALS": "/home/alice/key.json"}),
+        (("--token",), {"PWD": "abcdefgh", "HF_TOKEN": ""}),
+    ],
+)
+def test_what_only_sounds_secret_is_none(words: tuple[str, ...], environ: dict[str, str]) -> None:
+    assert secrets(words, environ) == ()

@@ -31,7 +31,7 @@ _PASSES = {"MIOpen": say("The same passes with MIOpen off."), "fused attention":
 _AROUND = {
     "MIOpen": "put torch.backends.cudnn.enabled = False at the beginning of the program, which keeps MIOpen out.",
     "rocBLAS": _SINGLE,
-    "hipBLASLt": "set TORCH_BLAS_PREFER_HIPBLASLT=0; products of int8, which models have only where they were quantized, need it all the same.",
+    "hipBLASLt": "set TORCH_BLAS_PREFER_HIPBLASLT=0 and DISABLE_ADDMM_CUDA_LT=1. Only products of int8, of quantized models, need it.",
     "rocFFT": "compute the spectrum on the processor, as Whisper's own feature extractors do.",
     "fused attention": 'use plain attention: attn_implementation="eager" in transformers, or sdpa_kernel(SDPBackend.MATH) in torch.',
     "torch": "let rocmkit bisect look for what makes it die.",
@@ -46,6 +46,9 @@ def first_operation(trials: tuple[Trial, ...] | Gap, machine: Machine) -> Outcom
         return Passed(seen) if seen else None
     message = say("{what} dies on {gfx}: {how}", what=died[0].what or died[0].name, gfx=machine.gfx, how=ending(died[0]))
     cause = say("The HSA runtime does not fit the kernel driver, or a second ROCm gets into the process.")
+    if all("float16" in trial.name for trial in died):
+        cause = say("The same passes in float32: what is at fault is torch's kernels for half precision.")
+        return Found((_finding(machine, message, cause, _SINGLE, _tried.listed(died)),))
     way = "take LD_LIBRARY_PATH and HSA_OVERRIDE_GFX_VERSION out of the environment, and try again."
     return Found((_finding(machine, message, cause, way, _tried.listed(died)),))
 
@@ -54,8 +57,8 @@ def math(trials: tuple[Trial, ...] | Gap, machine: Machine) -> Outcome | None:
     """RK413 by experiments: one finding for each library that is to blame; None where they do not decide."""
     died = _tried.showing(trials, "RK413")
     if not died:
-        if any(_tried.code_of(trial) for trial in _tried.made(trials) if trial.name == "import-torch" or _under_math(trial)):
-            return skip("the experiments ended otherwise, which other findings tell")
+        if any(trial.outcome != "skipped" and _tried.code_of(trial) for trial in _tried.made(trials) if rung_of(trial.name) == "conv"):
+            return skip("a convolution was tried and ended in another way, which other findings tell")
         needed = [f"{name}-{dtype}" for name in ("conv1d-k3", "matmul") for dtype in ("float32", "float16")]
         seen = _tried.passed(trials, _tried.MATH, *needed)
         return Passed(seen) if seen else None
@@ -68,9 +71,9 @@ def math(trials: tuple[Trial, ...] | Gap, machine: Machine) -> Outcome | None:
 
 def culprit(trial: Trial, by_name: Mapping[str, Trial]) -> str:
     """The library that a trial died of: the one thing that a trial beside it lacked and lived, else the file that it died in."""
-    beside = switched_off(trial, by_name)
-    if beside:
-        return beside[0]
+    for name, other in _beside(trial, by_name):
+        if other.outcome == "pass":
+            return name
     rung, without = rung_of(trial.name), trial.name.endswith(_WITHOUT)
     # A crash is often in the C library; who called it stands behind.
     for where in (f"{trial.frame} {trial.library}", *trial.native):
@@ -83,27 +86,21 @@ def culprit(trial: Trial, by_name: Mapping[str, Trial]) -> str:
     return _OF_RUNG.get(rung or "", "torch")
 
 
-def switched_off(trial: Trial, by_name: Mapping[str, Trial]) -> tuple[str, Trial] | None:
-    """A library without which the same was tried and lived, and that trial; None: there is none."""
-    plain = trial.name.replace("attention-", "attention-math-")
-    for name, other in (("MIOpen", trial.name + _WITHOUT), ("fused attention", plain)):
-        if other != trial.name and lived(other, by_name):
-            return name, by_name[other]
-    return None
+def _beside(trial: Trial, by_name: Mapping[str, Trial]) -> list[tuple[str, Trial]]:
+    """The same operation without one library, which that is named by, where that was tried."""
+    plain = "" if "-math-" in trial.name else trial.name.replace("attention-", "attention-math-")
+    rows = (("MIOpen", trial.name + _WITHOUT), ("fused attention", plain))
+    there = [(name, by_name[other]) for name, other in rows if other in by_name and other != trial.name]
+    return [(name, other) for name, other in there if other.outcome != "skipped"]
 
 
 def around(trials: list[Trial], by_name: Mapping[str, Trial]) -> tuple[Text, str, tuple[Seen, ...]] | None:
-    """What is at fault where all of these end well with one library switched off: the cause, a way around (a part of a template), evidence."""
-    beside = [found for trial in trials if (found := switched_off(trial, by_name))]
-    if len(beside) < len(trials) or len({name for name, _ in beside}) != 1:
+    """Where these end well without one library, as far as that was tried: the cause, a way around (part of a template), evidence."""
+    beside = [found for trial in trials for found in _beside(trial, by_name)]
+    if len({name for name, _ in beside}) != 1 or any(other.outcome != "pass" for _, other in beside):
         return None
     name = beside[0][0]
     return _PASSES[name], _AROUND[name], tuple(_tried.seen(other) for _, other in beside[:2])
-
-
-def _under_math(trial: Trial) -> bool:
-    """Whether it is an operation of torch on the GPU that speech models are made of, or one that these stand on."""
-    return trial.device == "gpu" and rung_of(trial.name) in {*_tried.FIRST, "norm", *_tried.MATH}
 
 
 def lived(name: str, by_name: Mapping[str, Trial]) -> bool:
@@ -126,8 +123,8 @@ def _blamed(name: str, died: list[Trial], by_name: Mapping[str, Trial], machine:
     if all("float16" in trial.name and lived(trial.name.replace("float16", "float32"), by_name) for trial in died):
         half = say("The same passes in float32: what is at fault is {name}'s kernels for half precision.", name=name)
         return _finding(machine, message, pointing or half, _SINGLE, seen)
-    # That the library can be switched off says nothing where it was, and the same died all the same.
-    tried = any(trial.name + _WITHOUT in by_name for trial in died) and name in {"MIOpen", "rocBLAS"}
+    # No way around where that way was tried, and died as well.
+    tried = name in _PASSES and any(_beside(trial, by_name) for trial in died)
     return _finding(machine, message, pointing, _AROUND["torch" if tried else name], seen)
 
 

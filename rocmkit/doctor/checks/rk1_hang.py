@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from rocmkit.doctor import advice
 from rocmkit.doctor.check import check
-from rocmkit.doctor.checks import _log, _tried
+from rocmkit.doctor.checks import _culprits, _log, _tried
 from rocmkit.doctor.checks.rk1_hardware import firmware_package
 from rocmkit.doctor.result import Finding, Fix, Outcome, Seen, Skipped, Text, judge, say
 from rocmkit.facts import Gap, Gpu, KernelLog, System
@@ -157,7 +158,8 @@ def fault(gpus: tuple[Gpu, ...], kernel_log: KernelLog | Gap, env: dict[str, str
     if isinstance(kernel_log, Gap) and not tried:
         because = say("{section} is not known: {detail}", section="kernel_log", detail=kernel_log.detail)
         return Skipped(because, unknown=True, gap=kernel_log.reason)
-    findings = [_experienced(list(group), env) for group in _tried.alike(tried)]
+    by_name = {trial.name: trial for trial in _tried.made(trials)}
+    findings = [_experienced(list(group), by_name, env) for group in _tried.alike(tried)]
     for place, lines in () if isinstance(kernel_log, Gap) else _log.by_gpu(_log.since_loaded(kernel_log), gpus).items():
         gpu = next((gpu for gpu in gpus if gpu.pci == place), None)
         first = _FIRST_KFD_WITHOUT_GRAPHICS if gpu and (gpu.gfx or "").startswith(_COMPUTE_ONLY) else _FIRST_KFD
@@ -170,18 +172,21 @@ def fault(gpus: tuple[Gpu, ...], kernel_log: KernelLog | Gap, env: dict[str, str
     return judge([], Seen(_log.source(kernel_log), "no program that computes reached for memory that is not there"))
 
 
-def _experienced(faulted: list[Trial], env: dict[str, str] | Gap) -> Finding:
+def _experienced(faulted: list[Trial], by_name: Mapping[str, Trial], env: dict[str, str] | Gap) -> Finding:
     """A fault that an experiment met."""
     override = _overridden(env)
+    cured = None if override else _culprits.around(faulted, by_name)
     text = say("let rocmkit bisect find what keeps the fault away; install packages that hold code for this GPU")
-    if override:
+    if cured:
+        text = say(cured[1])
+    elif override:
         text = say("run without the variable, and install packages that hold code for the GPU itself")
     return Finding(
         subject=faulted[0].name,
         message=say("{what} makes the GPU fault: {line}", what=faulted[0].what or faulted[0].name, line=faulted[0].gpu_fault or "?"),
         confidence="sure",
-        seen=(*_tried.listed(faulted), *([override] if override else [])),
-        cause=_why(override, mes=False),
+        seen=(*_tried.listed(faulted), *(cured[2] if cured else ()), *([override] if override else [])),
+        cause=cured[0] if cured else _why(override, mes=False),
         fix=Fix(
             text=text,
             commands=(f"unset {override.what.partition('=')[0]}" if override else "export AMD_SERIALIZE_KERNEL=3 AMD_LOG_LEVEL=3",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 import time
-from typing import Any, Callable, Mapping  # noqa: UP035 - for Python 3.8
+from typing import Any, Callable, Mapping
 
 #: Every kind of resampling that librosa knows, and which package does it: its own default, soxr, resampy, SciPy, samplerate.
 _RESAMPLERS = (None, "soxr_hq", "kaiser_best", "kaiser_fast", "fft", "polyphase", "sinc_best")

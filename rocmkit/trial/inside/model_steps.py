@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
-from typing import Any, Mapping  # noqa: UP035 - for Python 3.8
+from typing import Any, Mapping
 
 from .torch_compare import SUMMED, Case, Numbers, compared, miopen, torch_of
 

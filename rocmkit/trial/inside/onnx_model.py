@@ -6,14 +6,14 @@ The fields and their numbers are those of onnx/onnx:onnx/onnx.proto3; the encodi
 from __future__ import annotations
 
 import struct
-from typing import Mapping, Sequence, Tuple  # noqa: UP035 - for Python 3.8
+from typing import Mapping, Sequence, Tuple
 
 _FLOAT, _INTS, _INT = 1, 7, 2  # TensorProto.FLOAT, AttributeProto.INTS and INT
 _IR, _OPSET = 7, 13  # onnxruntime 1.14 reads these, and so does every later one
 
-Shape = Tuple[int, ...]  # noqa: UP006
+Shape = Tuple[int, ...]
 #: A node: its operator, what it reads, its attributes. It is named as its operator and gives what is named like itself.
-Node = Tuple[str, Sequence[str], Mapping[str, "int | Sequence[int]"]]  # noqa: UP006
+Node = Tuple[str, Sequence[str], Mapping[str, "int | Sequence[int]"]]
 
 
 def _varint(number: int) -> bytes:

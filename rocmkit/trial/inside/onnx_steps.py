@@ -7,7 +7,7 @@ import json
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Mapping  # noqa: UP035 - for Python 3.8
+from typing import Any, Mapping
 
 from .onnx_model import model
 

@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TICK = 1 / os.sysconf("SC_CLK_TCK")
+#: What sleeps in a wedged driver cannot be killed: after so long it is left.
+_END_S = 10.0
 
 
 def descendants(root: int) -> dict[int, float]:
@@ -51,16 +53,15 @@ def resident(pids: dict[int, float]) -> int:
     return (own + shared) * PAGE
 
 
-def end_all(reap: Callable[[], bool], *, within_s: float = 10.0) -> int:
-    """Kill all descendants of this process, which has to be their subreaper; how many are left after `within_s`.
+def end_all(reap: Callable[[], bool]) -> None:
+    """Kill all descendants of this process, which has to be their subreaper.
 
-    Whole process groups are killed at once, so that one that forks and ends faster than it can be found does not get away. What sleeps
-    in a wedged driver cannot be killed and is left. `reap` collects those that ended and says whether there are any children.
+    Whole process groups are killed at once, so that one that forks and ends faster than it can be found does not get away. `reap`
+    collects those that ended and says whether there are any children.
     """
     me, own_group = os.getpid(), os.getpgrp()
-    end = time.monotonic() + within_s
-    left: dict[int, float] = {}
-    while reap():
+    end = time.monotonic() + _END_S
+    while reap() and time.monotonic() < end:
         left = descendants(me)
         groups = set()
         for pid in left:
@@ -72,7 +73,4 @@ def end_all(reap: Callable[[], bool], *, within_s: float = 10.0) -> int:
         for pid in left:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
-        if time.monotonic() > end:
-            return len(left)
         time.sleep(0.001 if len(left) < 20 else 0)
-    return 0

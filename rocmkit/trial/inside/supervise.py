@@ -61,15 +61,18 @@ class _Supervisor:
         self.ending = False
         self.died = 0
         self.peak = 0
+        self.waited = 0.0  # for rocmkit, which was stopped (Ctrl-Z): what is looked at stands still meanwhile
         self.used: deque[tuple[float, float]] = deque()  # when, and the processor time taken until then
         self.why: str | None = None  # it is being ended
         self.abort_at = self.kill_at = float("inf")
 
     def tell(self, event: dict[str, Any]) -> None:
         data = memoryview(json.dumps(event).encode() + b"\n")
+        begin = time.monotonic()
         with contextlib.suppress(OSError):  # rocmkit is gone
             while data:
                 data = data[os.write(self.asked["report"], data) :]
+        self.waited += time.monotonic() - begin
 
     def orphaned(self) -> bool:
         return os.getppid() != int(self.asked["parent"])
@@ -85,14 +88,14 @@ class _Supervisor:
             seconds = time.monotonic() - started
         finally:
             self.ending = True
-            left = end_all(lambda: self.reap() != "none")
+            end_all(lambda: self.reap() != "none")
         failed = os.read(problem, 4096)
         if failed:
             self.tell({"cannot": json.loads(failed)})
         # The scratch folder is gone before rocmkit hears of the end.
         sweep(sys.argv[-1])
         peak = max(self.peak, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10)
-        self.tell({"end": self.status, "seconds": seconds, "peak": peak, "left": left})
+        self.tell({"end": self.status, "seconds": seconds, "peak": peak})
 
     def start(self) -> tuple[int, float]:
         """Start the program; the pipe on which it says why it could not be, and when it was."""
@@ -167,11 +170,13 @@ class _Supervisor:
         more = False
         while self.status is None:
             now = time.monotonic()
-            wait = 0.0 if more else max(0.0, min(sample_at, deadline, self.abort_at, self.kill_at) - now)
+            wait = 0.0 if more else max(0.0, min(sample_at, deadline + self.waited, self.abort_at, self.kill_at) - now)
             signalled = signal.sigtimedwait(_WATCHED, wait)
-            if signalled and signalled.si_signo == signal.SIGTERM:
+            # A program may signal the process that started it. Of another namespace of processes is 0.
+            asked = signalled.si_signo if signalled and signalled.si_pid in (0, self.asked["parent"]) else None
+            if asked == signal.SIGTERM:
                 return
-            if signalled and signalled.si_signo == signal.SIGUSR1:
+            if asked == signal.SIGUSR1:
                 self.end("gpu")
             more = self.reap() == "more"
             now = time.monotonic()
@@ -179,7 +184,7 @@ class _Supervisor:
                 if self.sample(now):
                     return
                 sample_at = time.monotonic() + max(SAMPLE_S, (time.monotonic() - now) / SHARE)
-            if now >= deadline:
+            if now >= deadline + self.waited:
                 self.end("time")
                 deadline = float("inf")
             if now >= self.abort_at:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import time
-from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence  # noqa: UP035 - for Python 3.8
+from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence
 
 #: The largest error that rounding makes, by the largest value. float32 rounds by 0.00000006 and float16 by 0.0005, a few times in each of
 #: these; fast ways to compute exp and erf are some times worse. On processors they came to 0.0000009 and 0.0015.
@@ -64,8 +64,8 @@ def compared(torch: Any, step: Mapping[str, Any], cases: Sequence[Case], at_most
         wanted = [_several((case.plain or case.compute)(*map(_exact, case.inputs))) for case in cases]
     measured["error"] = 0.0
     for got in results:
-        for case_got, case_wanted in zip(got, wanted):  # noqa: B905 - for Python 3.8
-            for one, want in zip(case_got, case_wanted):  # noqa: B905
+        for case_got, case_wanted in zip(got, wanted):
+            for one, want in zip(case_got, case_wanted):
                 fault = _misshapen(one, want, device)
                 if fault:
                     return {**measured, "fault": fault}

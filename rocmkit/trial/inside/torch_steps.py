@@ -10,7 +10,7 @@ import contextlib
 import functools
 import importlib.util
 import time
-from typing import Any, Callable, Mapping  # noqa: UP035 - for Python 3.8
+from typing import Any, Callable, Mapping
 
 from .torch_compare import ROUNDED, SUMMED, Case, Numbers, compared, miopen, synchronize, torch_of
 

@@ -16,11 +16,11 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, Mapping  # noqa: UP035 - for Python 3.8
+from typing import Any, Callable, Dict, Iterable, Iterator, Mapping
 
 #: What a step measured. "fault": what it found wrong though nothing was raised. "unsupported": the library says that it does not have it,
 #: and the step is done. "error" is judged by "at_most", the largest one that rounding makes.
-Measured = Dict[str, Any]  # noqa: UP006
+Measured = Dict[str, Any]
 Step = Callable[[Mapping[str, Any]], Measured]
 
 _ORDERS = "ROCMKIT_TRIAL"
@@ -107,8 +107,16 @@ def one_line(error: BaseException) -> str:
     """
     text = _own_line(error)
     if error.__cause__ is not None:
-        text = f"{text[: _TEXT // 2]}; because of {_own_line(error.__cause__)}"
-    return text[:_TEXT]
+        text = f"{_cut(text, _TEXT // 2)}; because of {_own_line(error.__cause__)}"
+    return _cut(text, _TEXT)
+
+
+def _cut(text: str, size: int) -> str:
+    """What fits of a text, in whole words: half a password would not be known for what it is, and not be hidden."""
+    if len(text) <= size:
+        return text
+    space = text.rfind(" ", size // 2, size)
+    return text[: space if space > 0 else size]
 
 
 def _own_line(error: BaseException) -> str:
@@ -122,7 +130,7 @@ def _own_line(error: BaseException) -> str:
         if not line.endswith(":"):
             break
     name = type(error).__name__
-    return f"{name}: {text}"[:_TEXT] if text else name
+    return _cut(f"{name}: {text}", _TEXT) if text else name
 
 
 def fault_of(measured: Measured) -> str | None:

@@ -257,7 +257,7 @@ def test_one_order_lives() -> None:
     one = finding("RK432", {"order-backwards": crash("libstdc++.so.6+0x1")}, STACK)
     assert "In the other order it works" in str(one.message)
     assert one.fix and "Import torch before the others" in str(one.fix.text)
-    assert one.fix.commands[0].endswith("'import onnxruntime, ctranslate2, scipy.signal, resampy, librosa, llvmlite.binding, numba, torch'")
+    assert one.fix.commands[0].startswith("rocmkit bisect --python ") and " -- " not in one.fix.commands[0]  # which cuts the steps down
 
 
 def test_no_order_lives() -> None:
@@ -388,3 +388,59 @@ def test_markdown_has_a_row_for_each() -> None:
     rows = list(page.partition("| experiment |")[2].partition("\n\n")[0].splitlines()[2:])
     assert len(rows) == len(trials)
     assert any("SIGSEGV in a\\|b+0x1" in row for row in rows)
+
+
+# Beside it
+
+
+@pytest.mark.parametrize(
+    ("code", "how"),
+    [("RK113", fault()), ("RK415", fail("WrongNumbers: 3 of 9 differ")), ("RK433", HANG), ("RK433", fail("RuntimeError: x"))],
+)
+def test_what_ends_badly_with_miopen_alone_is_gone_around_without_it(code: str, how: dict[str, Any]) -> None:
+    one = finding(code, {"conv1d-k3-float16": how})
+    assert "passes with MIOpen off" in texts(one) and "torch.backends.cudnn.enabled = False" in texts(one)
+    assert "conv1d-k3-float16-without-miopen: passed" in texts(one)
+    assert not results(THEIRS, climbed(THEIRS, {"conv1d-k3-float16": how}))["RK413"].findings  # no crash is likely where none came
+    both = finding(code, {"conv1d-k3-float16": how, "conv1d-k3-float16-without-miopen": how})
+    assert "MIOpen off." not in texts(both) and "cudnn" not in texts(both)
+
+
+def test_what_dies_with_miopen_off_too_is_not_said_to_pass_without_it() -> None:
+    convs = [f"conv1d-{kind}-float16{end}" for kind in ("k3", "k3s2", "k10s5", "k128g16") for end in ("", "-without-miopen")]
+    one = finding("RK413", died("matmul-float16", *convs, frame="librocblas.so.4+0x1"))
+    assert " in rocBLAS: " in str(one.message) and "passes in float32" in str(one.cause)
+    assert "cudnn" not in texts(one)
+    both = {
+        **died("conv1d-k3-float16", frame="libMIOpen.so.1+0x1"),
+        **died("conv1d-k3-float16-without-miopen", frame="librocblas.so.4+0x1"),
+    }
+    for each in results(THEIRS, climbed(THEIRS, both))["RK413"].findings:
+        assert "fp16=False" in texts(each) and "cudnn" not in texts(each)
+
+
+@pytest.mark.parametrize(
+    ("name", "how", "who"),
+    [
+        ("stft", crash("libamd_comgr.so.2+0x1"), "rocFFT"),
+        ("matmul-float16", crash("libamd_comgr.so.2+0x1"), "rocBLAS"),
+        ("matmul-int8", crash("libhipblaslt.so.0+0x1"), "hipBLASLt"),
+        ("conv1d-*", crash("libamd_comgr.so.2+0x1"), "MIOpen"),
+        ("bmm-float32", crash("libc.so.6+0x1", native=("libc.so.6+0x1", "libhipblas.so.2+0x4", "libMIOpen.so.1+0x2")), "rocBLAS"),
+    ],
+)
+def test_the_compiler_and_the_c_library_are_told_by_who_called_them(name: str, how: dict[str, Any], who: str) -> None:
+    messages = [str(one.message) for one in results(THEIRS, climbed(THEIRS, {name: how}))["RK413"].findings]
+    assert any(f" in {who}: " in message for message in messages)
+    assert who == "MIOpen" or not any(" in MIOpen: " in message for message in messages)
+
+
+def test_attention_that_lives_by_plain_products_is_said_so() -> None:
+    one = finding("RK413", died("attention-float16", frame="libaotriton_v2.so+0x1"))
+    assert str(one.cause) == "The same passes by plain matrix products."
+
+
+def test_an_addition_that_dies_in_half_precision_alone_is_no_fault_of_the_driver() -> None:
+    one = finding("RK412", died("elementwise-float16", frame="libamdhip64.so.6+0x1"))
+    assert "half precision" in str(one.cause) and "LD_LIBRARY_PATH" not in texts(one)
+    assert "LD_LIBRARY_PATH" in texts(finding("RK412", died("elementwise-float32")))

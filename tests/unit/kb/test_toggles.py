@@ -115,3 +115,9 @@ def test_what_costs_time_or_trust_says_so() -> None:
         assert "slow" in by_id[name].fix or "times as long" in by_id[name].fix, name
     for name in ("serialized", "allocator-caching-off"):
         assert "wrong numbers" in by_id[name].fix, name
+
+
+def test_hipblaslt_is_off_for_linear_layers_with_a_bias_too() -> None:
+    # torch has a switch of its own for these, which the preferred library does not touch.
+    (one,) = [each for each in toggles() if each.id == "hipblaslt-off"]
+    assert one.env["DISABLE_ADDMM_CUDA_LT"] == "1" and "DISABLE_ADDMM_CUDA_LT=1" in one.commands[0]

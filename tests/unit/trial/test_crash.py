@@ -40,6 +40,12 @@ def test_an_address_counts_from_where_the_library_was_loaded_and_not_in_its_file
     assert crash.describe(crash.places(stop(DIES)), nameless) == ("libdies.so.1+0x1234",)
 
 
+def test_of_a_program_that_cannot_be_looked_into_nothing_is_known() -> None:
+    blind = stop(DIES, sp=0x7FFF00000000, address=0x7FFEFFFFFFF0)._replace(mappings=())
+    assert crash.places(blind) == ()
+    assert not crash.ran_over(blind)
+
+
 def test_callers_are_words_behind_a_call_and_repeats_count_once() -> None:
     found = crash.places(stop(LIBC, (CALLER, CALL_RAX), (CALLER, CALL_RAX), (CALLER + 8, bytes(8)), (DIES, CALL_RAX)))
     assert crash.describe(found, nameless) == ("libc.so.6+0x10", "libcaller.so+0x40", "libdies.so.1+0x1234")
@@ -164,6 +170,8 @@ def test_the_last_exception() -> None:
     text = f"Traceback (most recent call last):\n{frame}RuntimeError: HIP error: out of memory\nCompile with x\n"
     assert crash.last_exception("Traceback (most recent call last):\n  x\nKeyError\n" + text) == "RuntimeError: HIP error: out of memory"
     assert crash.last_exception("RuntimeError: not of a traceback") is None
+    long = f"ValueError: {'y' * 980} hf_{'aB3' * 9}"  # cut, the half would not be known for a token
+    assert crash.last_exception(f"Traceback (most recent call last):\n  x\n{long}\n") == long
 
 
 @given(st.text() | st.text(alphabet='Fatal Python error: Currenthd0x(mosc):\n "",line12<>').map(lambda text: FATAL + text))

@@ -215,5 +215,13 @@ def test_without_torch_ctranslate2_is_asked() -> None:
     assert question.request == {"steps": [{"do": "ct2_copy", "device": "gpu"}]}
 
 
+def test_two_hangs_of_a_kind_are_enough() -> None:
+    trials = climbed(FULL, {"conv1d-*": HANG})
+    hung = [trial.name for trial in trials if trial.outcome == "hang"]
+    assert [sum(name.endswith("-without-miopen") == off for name in hung) for off in (False, True)] == [2, 2]
+    assert "did not end" in (by_name(trials)["conv1d-k128g16-float16"].because or "")
+    assert by_name(trials)["attention-float16"].outcome == "pass"
+
+
 def test_no_stage_is_left_without_a_trial() -> None:
     assert [trial.name for trial in GOOD] == [stage.id for stage in plan(FULL)]

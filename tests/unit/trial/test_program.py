@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rocmkit.trial.program import program, python_of
+from rocmkit.trial.program import gets_rights, program, python_of
 
 
 @pytest.mark.parametrize("name", ["python", "python3", "python3.11", "python3.13t", "pypy3"])
@@ -58,3 +58,14 @@ def test_programs_are_found_as_a_shell_finds_them(tmp_path: Path) -> None:
     script.chmod(0o755)
     assert program(str(script)) == str(script)
     assert program("sh") and program("no-such-program") is None
+
+
+def test_a_program_of_another_users_rights_has_none_while_it_is_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sudo").touch()
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert not gets_rights(str(tmp_path / "sudo"))
+    (tmp_path / "sudo").chmod(0o4755)
+    assert gets_rights(str(tmp_path / "sudo"))
+    assert not gets_rights(str(tmp_path / "gone"))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)  # who may watch anything keeps them
+    assert not gets_rights(str(tmp_path / "sudo"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -14,9 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rocmkit.host.names import Names
+from rocmkit.model import to_json
 from rocmkit.trial.heard import FIRST, LAST, Answers, Faults, Kept, readable
 from rocmkit.trial.run import runner
+from rocmkit.trial.steps import import_step
 from rocmkit.trial.values import Experiment, Limits, Trial
+from rocmkit.trial.work import worker
 
 FAULT = "Memory access fault by GPU node-1 (Agent handle: 0x55ac14d27600) on address 0x7f9587e00000. Reason: Page not present."
 
@@ -29,6 +33,10 @@ def said(text: str) -> str:
     """Python code that writes events on the answer pipe."""
     pipe = "import os, json\nfd = json.loads(os.environ['ROCMKIT_TRIAL'])['fd']\n"
     return f"{pipe}for line in {text}: os.write(fd, json.dumps(line).encode() + b'\\n')\n"
+
+
+def said_raw(line: str) -> str:
+    return f"import json, os\nos.write(json.loads(os.environ['ROCMKIT_TRIAL'])['fd'], {line.encode()!r} + b'\\n')\n"
 
 
 def test_a_worker_is_asked_on_its_input_and_answers_on_its_pipe() -> None:
@@ -60,6 +68,15 @@ def test_a_process_that_it_started_and_that_died_is_told() -> None:
     trial = python("import os, sys\nif not os.fork(): os.kill(os.getpid(), 11)\nos.wait()\nsys.exit(1)")
     assert (trial.outcome, trial.exit) == ("fail", 1)
     assert trial.because == "it ended with exit code 1; a process that it had started died of SIGSEGV"
+    trial = python("import os\nif not os.fork(): os.kill(os.getpid(), 11)\nos.wait()")
+    assert (trial.outcome, trial.because) == ("pass", "it ended with exit code 0; a process that it had started died of SIGSEGV")
+
+
+def test_a_worker_is_understood_whatever_the_user_has_set_for_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONINSPECT", "1")
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-16")
+    trial = runner()(worker(sys.executable, "it", [import_step("json")]))
+    assert trial.outcome == "pass", trial
 
 
 @pytest.mark.parametrize(("request_", "offline"), [({"steps": []}, "1"), (None, "None")])
@@ -165,7 +182,41 @@ def test_a_short_output_is_kept_whole_and_a_long_one_in_bounds(pieces: list[byte
     for piece in pieces:
         kept.add(piece)
     data = kept.data()
-    assert data == whole if len(whole) <= FIRST + LAST else (data[:FIRST], data[-LAST:]) == (whole[:FIRST], whole[-LAST:])
+    if len(whole) <= FIRST + LAST:
+        assert data == whole
+    else:
+        first, number, last = re.split(rb"\n\.\.\. ([0-9]+) bytes are left out \.\.\.\n", data, maxsplit=1)
+        assert whole.startswith(first) and whole.endswith(last) and len(first) + int(number) + len(last) == len(whole)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", " "])
+def test_no_half_of_a_password_is_kept(end: str) -> None:
+    token = "hf_" + "aB3" * 9
+    for around in range(0, 40, 3):
+        kept = Kept()
+        begin = f"x{end}" * (FIRST // 2 - 10)
+        kept.add((begin + "y" * (FIRST - len(begin) - around) + end + token + end).encode())
+        kept.add(f"line{end}".encode() * 40_000)
+        last = token + end + f"z{end}" * 20
+        kept.add((last + "z" * (LAST - len(last) + around)).encode())
+        text = readable(kept.data()).replace(token, "")
+        assert "hf_" not in text and "aB3" not in text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        r'{"import": "\ud800"}',
+        r'{"library": "/x\udcff.so"}',
+        '{"step": 99999999999999999999999}',
+        '{"done": 0, "measured": {"a": 99999999999999999999999, "\\ud800": ["\\ud800"]}}',
+        '{"done": 0, "measured": {"a": ' + "[" * 900 + "]" * 900 + "}}",
+        '{"failed": 0, "error": "\\udfff", "measured": {"a": 1e999}}',
+    ],
+)
+def test_whatever_is_answered_can_be_published(line: str) -> None:
+    trial = python(f"{said_raw(line)}raise SystemExit(1)", request={"steps": [{}]})
+    assert to_json(trial)
 
 
 LINES = (
@@ -220,6 +271,12 @@ def test_any_answer_is_taken(pieces: list[bytes]) -> None:
     assert all(isinstance(path, str) for path in answers.mapped)
 
 
+def test_what_python_looks_for_at_its_start_is_not_what_a_program_imported_last() -> None:
+    trial = python("import os\nos.kill(os.getpid(), 9)")
+    assert (trial.signal, trial.last_import) == ("SIGKILL", None)
+    assert trial.because == "something killed it, as the kernel does when memory runs out"
+
+
 def test_an_answer_without_an_end_is_not_kept() -> None:
     answers = Answers()
     for _ in range(100):
@@ -233,11 +290,9 @@ def test_any_output_is_readable(data: bytes) -> None:
     assert all(character in "\n\t" or ord(character) >= 32 for character in readable(data))
 
 
-def test_names_of_experiments_are_told_and_one_runs_after_another() -> None:
-    told: list[str] = []
-    run = runner(tell=told.append)
+def test_one_runs_after_another() -> None:
+    run = runner()
     before = os.listdir("/proc/self/fd")
     for name in ("one", "two"):
         assert run(Experiment(name=name, argv=("/bin/true",))).outcome == "pass"
-    assert told == ["one", "two"]
     assert os.listdir("/proc/self/fd") == before

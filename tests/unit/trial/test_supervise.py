@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -107,7 +108,7 @@ def test_a_stack_that_runs_over_dies_by_its_signal(compiled: Callable[..., str],
     program = compiled("int f(int n) { volatile char x[4096]; x[0] = n; return f(n + 1) + x[0]; }\nint main() { return f(0); }", "deep")
     trial = run(program, trace=trace)
     assert (trial.outcome, trial.signal) == ("crash", "SIGSEGV")
-    assert trial.because == ("its stack ran over" if trace else None)
+    assert trial.because == ("its stack ran over" if trace else "where it died is not known, since it could not be traced: switched off")
     assert (trial.library == program) is trace
 
 
@@ -304,3 +305,37 @@ def test_a_folder_goes_with_all_that_is_in_it_and_nothing_outside(tmp_path: Path
     assert sweep(str(folder))
     assert not folder.exists()
     assert (outside / "kept").read_text() == "x"
+
+
+def test_a_program_that_signals_the_process_that_started_it_lives() -> None:
+    trial = python("import os, time\nfor number in (15, 10): os.kill(os.getppid(), number)\ntime.sleep(0.5)\nprint('lives')")
+    assert (trial.outcome, trial.because, trial.log) == ("pass", None, "lives\n")
+
+
+_STOPPED = """
+import sys
+from rocmkit.trial import run
+from rocmkit.trial.values import Experiment, Limits
+run._LATE_S = run._END_S = 0.5
+# Its report is longer than a pipe holds.
+dies = '''
+import ctypes, mmap, time
+time.sleep(0.5)
+file = open('/proc/self/exe', 'rb')
+kept = [mmap.mmap(file.fileno(), 4096, prot=mmap.PROT_READ) for _ in range(3000)]
+ctypes.string_at(0)
+'''
+print("begun", flush=True)
+trial = run.runner()(Experiment(name="it", argv=(sys.executable, "-c", dies), limits=Limits(time_s=3)))
+print(trial.outcome, trial.signal, trial.because)
+"""
+
+
+def test_a_crash_while_rocmkit_is_stopped_is_no_hang() -> None:
+    rocmkit = subprocess.Popen([sys.executable, "-c", _STOPPED], stdout=subprocess.PIPE, text=True)
+    assert rocmkit.stdout and rocmkit.stdout.readline() == "begun\n"
+    time.sleep(0.2)
+    rocmkit.send_signal(signal.SIGSTOP)
+    time.sleep(5)
+    rocmkit.send_signal(signal.SIGCONT)
+    assert rocmkit.communicate(timeout=20)[0] == "crash SIGSEGV None\n"

@@ -95,6 +95,14 @@ def test_a_long_error_is_cut(tmp_path: Path) -> None:
     assert len(got.err) < 30_000
 
 
+def test_no_half_of_a_password_is_in_an_error(tmp_path: Path) -> None:
+    token = "hf_" + "aB3" * 9
+    for words in (220, 231, 235, 243):
+        error = imported(tmp_path, f"raise ValueError('y ' * {words} + '{token} is no token')").last["error"]
+        assert error.startswith("ValueError: y y")
+        assert "hf_" not in error.replace(token, "")
+
+
 def test_an_error_that_cannot_be_printed(tmp_path: Path) -> None:
     got = imported(tmp_path, "class Odd(Exception):\n    def __str__(self):\n        raise KeyError(1)\nraise Odd")
     assert got.last["error"] == "Odd"
@@ -235,7 +243,7 @@ def _top(tree: ast.Module) -> set[str]:
     return found | {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level}
 
 
-@pytest.mark.parametrize("name", [*loaded("worker")._FILES, "worker", "torch_compare", "onnx_model"])
+@pytest.mark.parametrize("name", [*loaded("worker")._FILES, "worker", "torch_compare", "onnx_model", "hooks/sitecustomize"])
 def test_python_3_8_reads_it(name: str) -> None:
     """Its grammar, and the standard library alone."""
     tree = ast.parse((INSIDE / f"{name}.py").read_text(), feature_version=(3, 8))
