@@ -165,6 +165,8 @@ def _changed(one: Tested) -> Changed:
 
 def _not_tried(found: Search, attempts: Attempts, left_out: Iterable[LeftOut]) -> tuple[NotTried, ...]:
     why = {"interrupted": "broken off", "gpu-gone": "the GPU stopped answering"}.get(attempts.ended or "", "there was no time left")
+    if found.plain:
+        why = "it says by itself what is wrong, which none of them has a part in"
     late = tuple(NotTried(toggle=one.id, does=one.does, because=why) for one in found.untried)
     return (*late, *(NotTried(toggle=one.toggle.id, does=one.toggle.does, because=one.because) for one in left_out))
 

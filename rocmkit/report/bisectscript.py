@@ -31,12 +31,23 @@ def code(step: Step) -> tuple[str, ...]:
 def of_command(command: Iterable[str], said: str, cures: Iterable[Cure]) -> str:
     """A command as a shell script: as it is, and with each cure, behind an argument. `said`: what came of it as it is."""
     words = " ".join(map(quote, command))
-    lines = ["#!/bin/sh", "# Usage: sh THIS [NUMBER OF A CURE]", 'case "${1:-0}" in', "0)", f"    # {line(said)}", f"    {words}", "    ;;"]
+    lines = [
+        "#!/bin/sh",
+        "# Usage: sh THIS [NUMBER OF A CURE], in the folder that the program runs in",
+        'case "${1:-0}" in',
+        "0)",
+        f"    # {line(said)}",
+        f"    {words}",
+        "    ;;",
+    ]
     for number, cure in enumerate(cures, 1):
         lines += [f"{number})", f"    # with {line(cure.does)} it lives, {cure.passes} times of {cure.runs}"]
-        lines += [f"    # at the beginning of the Python program: {line(text)}" for text in cure.code]
-        lines += [f"    # {line(cure.fix.text)}"] * (not cure.code and not cure.env)
-        lines += [f"    {changed(cure.env)}{words}", "    ;;"]
+        if cure.env:
+            lines += [f"    # at the beginning of the Python program: {line(text)}" for text in cure.code]
+            lines += [f"    {changed(cure.env)}{words}", "    ;;"]
+        else:  # the program itself has to be changed
+            way = f"At the beginning of the Python program: {'; '.join(cure.code)}" if cure.code else cure.fix.text
+            lines += [f"    echo {quote(line(way))} >&2", "    exit 2", "    ;;"]
     return "\n".join([*lines, "esac", ""])
 
 

@@ -13,6 +13,9 @@ from rocmkit.report.terminal import clean, line
 from rocmkit.trial.values import Trial
 from rocmkit.trial.words import ending, place
 
+#: More changes than this that were not tried for one reason are counted, not named; the JSON has them all.
+_MANY = 12
+_VERDICT_STYLES = {"found": "bold green", "flaky": "bold yellow", "not-found": "bold red"}
 #: So many frames of a stack tell where it was; the JSON has them all.
 _FRAMES = 6
 #: So many last lines of the output, where nothing better is known.
@@ -47,6 +50,17 @@ def _lines(report: Bisect, style: Style, marks: Mapping[str, str], width: int) -
     yield ""
     for text in onwards(report):
         yield from wrapped("", text, width, indent=0)
+    yield ""
+    yield style(_VERDICT_STYLES.get(report.outcome, "bold"), f"{report.outcome.replace('-', ' ').upper()}: {_short(report)}")
+
+
+def _short(report: Bisect) -> str:
+    """What it comes to once more, in a line: the beginning may have left the screen."""
+    if report.cures:
+        return heading(report.cures[0], 0)
+    if report.smallest:
+        return line(report.smallest.what)
+    return "it did not die" if not report.deaths else f"it died {often(report.deaths, report.runs)}"
 
 
 def subject(report: Bisect) -> str:
@@ -158,7 +172,8 @@ def changes(report: Bisect) -> Iterator[str]:
     if nothing:
         yield f"it dies all the same with each of these: {'; '.join(nothing)}"
     for why in dict.fromkeys(one.because for one in report.not_tried):
-        yield f"not tried: {'; '.join(one.does for one in report.not_tried if one.because == why)} ({why})"
+        rows = [one.does for one in report.not_tried if one.because == why]
+        yield f"not tried: {'; '.join(rows) if len(rows) <= _MANY else f'{len(rows)} changes'} ({why})"
 
 
 def told(one: Changed) -> str:

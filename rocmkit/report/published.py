@@ -15,6 +15,7 @@ from rocmkit.doctor.result import Finding, Result, Text
 from rocmkit.doctor.routes.plan import Plan, plan
 from rocmkit.doctor.routes.values import Idea, Offer, Route
 from rocmkit.doctor.told import elsewhere, told
+from rocmkit.errors import Exit, worst
 from rocmkit.facts import NOT_ASKED, Facts, Gap, GapReason
 from rocmkit.logs.values import Log
 from rocmkit.model import Model
@@ -23,6 +24,7 @@ from rocmkit.report.compare import OtherWay
 from rocmkit.report.fix import WayOut, way_out
 from rocmkit.report.log import LogReport
 from rocmkit.trial.values import Trial
+from rocmkit.trial.words import BROKEN_OFF
 
 
 class Evidence(Model, kw_only=True):
@@ -122,19 +124,21 @@ def publish(facts: Facts, checks: Iterable[Check], *, source: str, terms: Terms 
     """
     results = examine.examine(facts, checks, terms.trials)
     chosen = bool(terms.left_out)
+    trials = () if isinstance(terms.trials, Gap) else terms.trials
+    code = examine.exit_code(facts, results, strict=terms.strict, chosen=chosen)
     ways = Plan(routes=(), ideas=()) if chosen else plan(facts, results, terms.offers, limit_bytes=terms.limit_bytes)
     return Report(
         rocmkit=__version__,
         kb=kb.date(),
         source=source,
         verdict=examine.verdict(facts, results, chosen=chosen),
-        exit=int(examine.exit_code(facts, results, strict=terms.strict, chosen=chosen)),
+        exit=int(worst([code, Exit.INTERRUPTED]) if any(trial.because == BROKEN_OFF for trial in trials) else code),
         facts=facts,
         results=tuple(_judgement(result) for result in results),
         left_out=terms.left_out,
         routes=ways.routes,
         ideas=ways.ideas,
-        trials=() if isinstance(terms.trials, Gap) else terms.trials,
+        trials=trials,
         log=_log(*terms.log, facts, results) if terms.log else None,
     )
 

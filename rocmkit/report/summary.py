@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from rocmkit.errors import Exit
 from rocmkit.facts import Facts, Gap, Gpu, Python
 from rocmkit.report import trials
 from rocmkit.report.published import Judgement, Report
@@ -103,7 +104,8 @@ def verdict_line(report: Report) -> str:
         reason = ", ".join([_usable(report), *words])
     else:
         reason = ", ".join(words)
-    return f"{VERDICTS[report.verdict]}: {reason}"
+    early = "; the experiments were broken off" if report.exit == Exit.INTERRUPTED else ""
+    return f"{VERDICTS[report.verdict]}: {reason}{early}"
 
 
 def _usable(report: Report) -> str:

@@ -121,6 +121,28 @@ def kind(trial: Trial) -> tuple[str | None, ...]:
     return (trial.outcome, str(trial.exit), error if error.isidentifier() else None)
 
 
+#: Exceptions that no change of libraries or of the GPU brings about: the program is not right, or a file is not there.
+_PLAIN = (
+    "FileNotFoundError",
+    "IsADirectoryError",
+    "NotADirectoryError",
+    "SyntaxError",
+    "IndentationError",
+    "NameError",
+    "UnboundLocalError",
+)
+#: How Python and most programs end where their command line is wrong, and a shell where it finds no program.
+_USAGE = (2, 126, 127)
+
+
+def plain(trial: Trial) -> bool:
+    """Whether a program says by itself what is wrong with it, and what `bisect` changes has no part in that."""
+    if trial.outcome != "fail":
+        return False
+    error = (trial.because or "").partition(":")[0].rpartition(".")[2]
+    return error in _PLAIN or (trial.exit in _USAGE and not error.endswith(("Error", "Exception")))
+
+
 def alike(one: Trial, other: Trial) -> bool:
     """Whether both died in the same way, and in the same library as far as that is known."""
     libraries = {trial.library.rpartition("/")[2] for trial in (one, other) if trial.library}

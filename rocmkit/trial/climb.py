@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from rocmkit.trial.device import PAUSE_S, answers, guarded
 from rocmkit.trial.ladder import BUDGET_S, Stage, fitted, ground
 from rocmkit.trial.values import Run, Trial
+from rocmkit.trial.words import BROKEN_OFF
 from rocmkit.trial.work import worker
 
 #: What is told before each stage: its number from 1, how many there are, the stage, and the seconds that all took so far.
@@ -27,7 +28,7 @@ def climb(
     budget_s: float = BUDGET_S,
     pause_s: float = PAUSE_S,
 ) -> tuple[Trial, ...]:
-    """A trial for each stage, in their order; what has no ground is skipped and says why.
+    """A trial for each stage, in their order; what has no ground is skipped and says why. Ctrl-C skips all that is left.
 
     Raises OSError where `python` cannot be started.
     """
@@ -36,11 +37,14 @@ def climb(
     if question:
         run = guarded(run, answers(python, question), pause_s=pause_s)
     trials: list[Trial] = []
-    for number, stage in enumerate(stages, 1):
-        if tell:
-            tell(number, len(stages), stage, sum(trial.seconds for trial in trials))
-        why = ground(stage, trials, budget_s=budget_s)
-        trials.append(_skipped(stage, why) if why else _made(fitted(stage, trials), run, python))
+    try:
+        for number, stage in enumerate(stages, 1):
+            if tell:
+                tell(number, len(stages), stage, sum(trial.seconds for trial in trials))
+            why = ground(stage, trials, budget_s=budget_s)
+            trials.append(_skipped(stage, why) if why else _made(fitted(stage, trials), run, python))
+    except KeyboardInterrupt:
+        trials += (_skipped(stage, BROKEN_OFF) for stage in stages[len(trials) :])
     return tuple(trials)
 
 

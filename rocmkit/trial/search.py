@@ -9,7 +9,7 @@ import msgspec
 
 from rocmkit.kb.toggles import Toggle
 from rocmkit.model import Model
-from rocmkit.trial.attempts import PASSES, Attempts, Plan, Repeats, Stopped, alike, died, passes_needed
+from rocmkit.trial.attempts import PASSES, Attempts, Plan, Repeats, Stopped, alike, died, passes_needed, plain
 from rocmkit.trial.shrink import smallest
 from rocmkit.trial.values import Experiment, Trial
 
@@ -46,7 +46,8 @@ class Search(Model, kw_only=True):
     cures: tuple[Tested, ...] = ()  # nothing can be left out of them
     helpless: tuple[Tested, ...] = ()  # single changes that do not cure
     controls: tuple[Tested, ...] = ()
-    untried: tuple[Toggle, ...] = ()  # there was no time for them
+    untried: tuple[Toggle, ...] = ()  # there was no time for them, or no use
+    plain: bool = False  # it says by itself what is wrong with it, so that no change was tried
 
     @property
     def sure(self) -> bool:
@@ -161,9 +162,13 @@ class _Looking:
     def _sure(self) -> bool:
         return self._plain.deaths == self._plain.runs
 
+    @property
+    def _says_why(self) -> bool:
+        return self._sure and all(map(plain, self._plain.trials))
+
     def all(self, runs: int) -> Plan[None]:
         yield from self._plain.until_clear(self._attempts, self._base, "as it is", runs=runs)
-        if not self._plain.deaths:
+        if not self._plain.deaths or self._says_why:
             return
         if self._sure:  # else each look at a part costs many runs, and the likeliest change is to be tried first
             yield from self._together(self._cures)
@@ -244,6 +249,7 @@ class _Looking:
             helpless=tuple(tested[one,] for one in self._cures if (one,) in tested and (one,) not in cures),
             controls=tuple(tested[one,] for one in self._controls if (one,) in tested),
             untried=tuple(toggle for one, toggle in self._toggles.items() if self._plain.deaths and (one,) not in tested),
+            plain=bool(self._plain.deaths) and self._says_why,
         )
 
     def _tested(self, ids: tuple[str, ...], seen: Repeats) -> Tested:

@@ -10,6 +10,8 @@ WRONG = "WrongNumbers"
 ELSEWHERE = ("RanElsewhere", "NoProvider")
 #: Why experiments are not made after a fault of the GPU. The name of the experiment that it happened in follows.
 GONE = "the GPU stopped answering after"
+#: Why they are not made where the user broke off.
+BROKEN_OFF = "it was broken off"
 WHERE = {"gpu": "on the GPU", "cpu": "on the processor"}
 _LIMITS = {"memory": "took more memory than it may", "processes": "started more processes than it may"}
 

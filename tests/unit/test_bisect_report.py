@@ -275,6 +275,18 @@ def test_nothing_that_a_program_prints_gets_out_of_its_place() -> None:
     assert bisecttext.render(report, color=False, unicode=False).isascii()
 
 
+@pytest.mark.parametrize(
+    ("model", "last"),
+    [
+        (lambda on, it: lived(it) if "off" in on else crash(it), "FOUND: With "),
+        (lambda on, it: crash(it), "NOT FOUND: it died 3 times of 3"),
+        (lambda on, it: lived(it), "NOT REPRODUCED: it did not die"),
+    ],
+)
+def test_the_last_line_says_once_more_what_it_comes_to(model: Any, last: str) -> None:
+    assert bisecttext.render(of(model), color=False, unicode=True).splitlines()[-1].startswith(last)
+
+
 def test_the_shell_script_runs_the_command_as_it_is_and_with_each_cure(tmp_path: Path) -> None:
     show = "import os, sys; print(sys.argv[1:], os.environ.get('A_VALUE'), os.environ.get('A_FOLDER', ''), os.environ.get('LD_PRELOAD'))"
     report = of(
@@ -288,8 +300,11 @@ def test_the_shell_script_runs_the_command_as_it_is_and_with_each_cure(tmp_path:
         env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LD_PRELOAD": ""}
         return subprocess.run(["sh", script, *arguments], capture_output=True, text=True, check=True, env=env).stdout
 
+    inside = subprocess.run(["sh", script, "1"], capture_output=True, text=True, check=False)
     words = "[\"a'b\", '$HOME `c` $(d)', '']"
-    assert ran() == ran("0") == ran("1") == f"{words} None  \n"
+    assert ran() == ran("0") == f"{words} None  \n"
+    # What is changed inside Python cannot be done by a shell: it says so, and does not run what would die.
+    assert (inside.returncode, inside.stdout) == (2, "") and inside.stderr.strip()
     assert re.fullmatch(re.escape(words) + r" x y /\S+/db None\n", ran("2"))
     assert ran("3") == ""
 

@@ -6,10 +6,15 @@ import itertools
 
 import pytest
 
+from rocmkit.doctor.check import all_checks
+from rocmkit.errors import Exit
 from rocmkit.facts import Facts, TorchBuild, gap
+from rocmkit.report.published import Terms, publish
+from rocmkit.report.summary import verdict_line
 from rocmkit.trial.device import answers, guarded
 from rocmkit.trial.ladder import STACK, can_take, fitted, ground, plan, rung_of
 from rocmkit.trial.values import Experiment, Trial
+from rocmkit.trial.words import BROKEN_OFF
 from rocmkit.trial.work import worker
 from tests.support.facts import ACCESS, GPU, HEALTHY, PYTHON, changed, machine, node
 from tests.support.trials import HANG, Table, by_name, climbed, crash, fail, fault
@@ -221,6 +226,24 @@ def test_two_hangs_of_a_kind_are_enough() -> None:
     assert [sum(name.endswith("-without-miopen") == off for name in hung) for off in (False, True)] == [2, 2]
     assert "did not end" in (by_name(trials)["conv1d-k128g16-float16"].because or "")
     assert by_name(trials)["attention-float16"].outcome == "pass"
+
+
+def test_what_was_made_before_ctrl_c_is_kept_and_the_rest_is_skipped() -> None:
+    table = Table({})
+
+    def run(experiment: Experiment) -> Trial:
+        if experiment.name == "copy":
+            raise KeyboardInterrupt
+        return table(experiment)
+
+    trials = climbed(FULL, run)
+    assert [trial.name for trial in trials] == [stage.id for stage in plan(FULL)]
+    at = [trial.name for trial in trials].index("copy")
+    assert {trial.outcome for trial in trials[:at]} == {"pass"}
+    assert {(trial.outcome, trial.because) for trial in trials[at:]} == {("skipped", BROKEN_OFF)}
+    report = publish(FULL, all_checks(), source="", terms=Terms(trials=trials))
+    assert report.exit == Exit.INTERRUPTED
+    assert verdict_line(report).endswith("the experiments were broken off")
 
 
 def test_no_stage_is_left_without_a_trial() -> None:

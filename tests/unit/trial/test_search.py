@@ -72,6 +72,23 @@ def test_nothing_cures() -> None:
     assert attempts.ended is None
 
 
+@pytest.mark.parametrize(
+    ("because", "exit", "plain"),
+    [
+        ("FileNotFoundError: [Errno 2] No such file or directory: 'a.wav'", 1, True),
+        ("it ended with exit code 2", 2, True),
+        ("RuntimeError: HIP error: invalid device function", 1, False),
+        ("RuntimeError: it is a matter of the GPU", 2, False),
+        ("it ended with exit code 1", 1, False),
+    ],
+)
+def test_no_change_is_made_where_the_program_says_what_is_wrong_with_itself(because: str, exit: int, plain: bool) -> None:
+    found, machine, _ = searched(lambda on, it: failure(it, because, exit=exit))
+    assert found.plain is plain
+    assert (len(machine.ran) == 3) is plain
+    assert (len(found.untried) == len(SEVEN)) is plain
+
+
 def test_what_never_dies_is_run_no_more_often_than_asked() -> None:
     found, machine, _ = searched(lambda on, it: lived(it))
     assert (found.deaths, found.runs) == (0, 5) and len(machine.ran) == 5
