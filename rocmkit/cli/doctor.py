@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from msgspec.structs import replace
 
 from rocmkit.cli.options import EXIT_CODES, LOG, can_write, form_of
 from rocmkit.errors import Exit, UsageError, worst
@@ -131,6 +130,8 @@ def doctor(
     if preview:
         write(_render_preview(*recording(python, recordings), form), output)
         return Exit.OK
+    from msgspec.structs import replace
+
     from rocmkit.doctor.whatif import parse
     from rocmkit.recipes import offers
     from rocmkit.report import routes as ways
