@@ -271,8 +271,10 @@ def test_any_answer_is_taken(pieces: list[bytes]) -> None:
     assert all(isinstance(path, str) for path in answers.mapped)
 
 
-def test_what_python_looks_for_at_its_start_is_not_what_a_program_imported_last() -> None:
-    trial = python("import os\nos.kill(os.getpid(), 9)")
+def test_what_python_looks_for_at_its_start_is_not_what_a_program_imported_last(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"  # for what follows -c, Python 3.13 imports linecache
+    program.write_text("import os\nos.kill(os.getpid(), 9)")
+    trial = python("", argv=(sys.executable, str(program)))
     assert (trial.signal, trial.last_import) == ("SIGKILL", None)
     assert trial.because == "something killed it, as the kernel does when memory runs out"
 
