@@ -129,7 +129,7 @@ def _whisper(ask: Ask, place: str) -> Iterable[str]:
     sizes = {"d_model": 512, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 8, "decoder_attention_heads": 8}
     sizes |= {"encoder_ffn_dim": 2048, "decoder_ffn_dim": 2048}
     yield f"config = WhisperConfig({', '.join(f'{name}={value}' for name, value in sizes.items())})"
-    yield f"model = WhisperForConditionalGeneration(config).eval().to({place})"
+    yield f"model = WhisperForConditionalGeneration(config).train(False).to({place})"
     yield "with torch.no_grad():"
     yield f"    heard = model.get_encoder()(torch.randn(1, 80, 3000, {place}))"
     if ask["do"] == "whisper_generate":

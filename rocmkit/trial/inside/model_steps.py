@@ -29,7 +29,7 @@ class _Models:
         _, place = torch_of(step)
         transformers = importlib.import_module("transformers")
         torch.manual_seed(step.get("seed", 1))
-        model = getattr(transformers, name)(transformers.WhisperConfig(**_CONFIG)).eval().to(getattr(torch, step["dtype"]))
+        model = getattr(transformers, name)(transformers.WhisperConfig(**_CONFIG)).train(False).to(getattr(torch, step["dtype"]))
         self.exact = copy.deepcopy(model).double()
         self.there = model.to(place)
 
