@@ -1,0 +1,1 @@
+"""Builds from source for HIP: recipe → plan → execute → prove."""
