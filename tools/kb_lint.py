@@ -21,7 +21,7 @@ from rocmkit.doctor.check import all_checks
 from rocmkit.kb._load import ROOT
 from rocmkit.kb.issues import Issue, IssueFix, Signature
 from rocmkit.kb.patterns import shape
-from tools import kb_ranges, kb_toggles
+from tools import kb_build, kb_ranges, kb_toggles
 from tools.kb_files import Files, load, structs
 
 #: OWNER/REPO#NUMBER, OWNER/REPO[@REF][ PATH], an address, a wheel by name and version, a package by name,
@@ -51,6 +51,7 @@ def faults(root: Path = ROOT) -> list[str]:
         found += [f"issues/{name}: {fault}" for name, issue in issues.items() for fault in each(name, issue)]
     found += _together(issues)
     found += _contexts(files, issues.values())
+    found += kb_build.faults(files)
     found += kb_toggles.faults(files, {check.code for check in all_checks()} | {issue.code for issue in issues.values()})
     return found
 

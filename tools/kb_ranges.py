@@ -9,12 +9,15 @@ from typing import Any
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
-from rocmkit.kb import gpus, packages, reports, systems, values
+from rocmkit.kb import build, gpus, packages, reports, systems, values
 from rocmkit.kb.issues import Issue
 from tools.kb_files import Files, structs
 
 #: Fields that hold a specifier; one that is empty stands for every version, but for those of _NONE.
 SPECIFIERS: dict[type, tuple[str, ...]] = {
+    build.Need: ("rocm",),
+    build.Compiler: ("knows", "lacks"),
+    build.DistributionClang: ("rocm",),
     gpus.SupportStep: ("rocm",),
     gpus.Prebuilt: ("holds", "lacks"),
     values.OsSupport: ("releases",),
@@ -96,6 +99,10 @@ def _apart(files: Files) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
             for name in ("rocblas", "hipblaslt"):
                 if built := getattr(value, name):
                     yield f"{file}: {name}", _both(built.holds, built.lacks)
+    if made := files.get("build"):
+        for row in made.compilers:
+            yield f"build: compilers {row.archs[0]}", _both(row.knows, row.lacks)
+        yield "build: distributions", [(row.rocm,) for row in made.distributions]
     if rocm := files.get("rocm"):
         yield "rocm: os_support", [(row.releases,) for row in rocm.os_support]
         yield from _named("rocm: libraries", [(row.library, (row.releases,)) for row in rocm.libraries])

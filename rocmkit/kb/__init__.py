@@ -5,6 +5,7 @@ Each YAML file is read when a query first needs it, and once. A query answers No
 
 from __future__ import annotations
 
+from rocmkit.kb.build import build_image, build_images, build_need, build_needs, compiler_knows, distribution_clang
 from rocmkit.kb.packages import gated, torchcodec, torchcodec_fits, torchcodec_for, wrong_tag
 from rocmkit.kb.releases import (
     aotriton_archs,
@@ -37,9 +38,15 @@ __all__ = [
     "arch",
     "archs",
     "best_torch",
+    "build_image",
+    "build_images",
+    "build_need",
+    "build_needs",
     "compatible",
+    "compiler_knows",
     "ctranslate2_wheels",
     "date",
+    "distribution_clang",
     "dkms_builds",
     "driver",
     "driver_release",
