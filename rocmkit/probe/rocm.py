@@ -25,6 +25,8 @@ _KERNEL_FOLDERS = ("rocblas", "hipblaslt", "rocfft")
 _DISTRO = ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib")
 _SDK = re.compile(r"_rocm_sdk_(?:core|devel|libraries[A-Za-z0-9_]*)", re.ASCII)
 _VERSION = re.compile(r"[0-9]+\.[0-9]+(?:\.[0-9]+)*(?:(?:a|b|rc)[0-9]+)?", re.ASCII)
+#: Debian's folders of kernels are called by the library's version: rocblas/4.4.1 of ROCm 6.4, rocblas/5 of 7.2.
+_OF_VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)
 
 
 def rocm(host: Host) -> tuple[Rocm, ...]:
@@ -51,6 +53,11 @@ def rocm(host: Host) -> tuple[Rocm, ...]:
         distro = None
     rows = sorted(found.values(), key=lambda row: not row.default)
     return (*rows, distro) if distro else tuple(rows)
+
+
+def at(host: Host, path: str) -> Rocm | None:
+    """The ROCm in a folder that was named; None where it is none. Raises OSError, NotAsked."""
+    return _distro(host) if path == "/usr" else _tree(host, path, "system", default=False)
 
 
 def wheel_rocm(host: Host, paths: tuple[str, ...]) -> tuple[Rocm, ...]:
@@ -215,7 +222,7 @@ def _kernels(host: Host, folder: str, names: tuple[str, ...]) -> Iterator[Kernel
             continue
         place = f"{folder}/{library}"
         try:
-            inner = host.list(place, lambda name: name == "library" or _VERSION.fullmatch(name) is not None)
+            inner = host.list(place, lambda name: name == "library" or _OF_VERSION.fullmatch(name) is not None)
         except OSError as error:
             yield _unreadable(library, place, error)
             continue
