@@ -1,0 +1,110 @@
+"""A plan as a Dockerfile: the steps of the script, one a layer, and the result as an image that holds nothing else."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+from rocmkit import kb
+from rocmkit.build.packages import packages
+from rocmkit.build.script import STRICT, command, comment, head, marker, prepared
+from rocmkit.build.values import Plan
+from rocmkit.errors import UsageError
+
+#: How package managers bring packages without a question, and leave nothing behind.
+_INSTALL = {
+    "apt": "apt-get update\nDEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends {}\nrm -rf /var/lib/apt/lists/*",
+    "dnf": "dnf install -y {}\ndnf clean all",
+    "zypper": "zypper --non-interactive install {}\nzypper clean --all",
+    "pacman": "pacman -Sy --noconfirm --needed {}\npacman -Scc --noconfirm",
+}
+#: What COPY and FROM take as one word.
+_PLACE = re.compile(r"/[\w./+-]*", re.ASCII)
+_ADDRESS = re.compile(r"(?!file:)[a-z+]+://|[\w.-]+@[\w.-]+:(?!//)", re.ASCII)
+_IMAGE = re.compile(r"[a-z0-9][\w./:@+-]*", re.ASCII)
+
+
+def dockerfile(plan: Plan) -> str:
+    """The whole file. Raises UsageError for a plan that cannot be carried out in a container."""
+    toolchain, image = plan.toolchain, plan.toolchain.image
+    if not image:
+        raise UsageError(f"no container image of ROCm {toolchain.version} is known", "name one: --container IMAGE")
+    if not _IMAGE.fullmatch(image):
+        raise UsageError(f"{image!r} is no name of a container image", "such as rocm/dev-ubuntu-22.04:6.3.4-complete")
+    if here := next((pin for pin in plan.pins if not _ADDRESS.match(pin.url)), None):
+        raise UsageError(f"the source {here.name} lies on this machine, in {here.url}", "a Dockerfile takes sources from addresses")
+    for path in (plan.work, *(file.path for file in plan.files)):
+        if not _PLACE.fullmatch(path):
+            raise UsageError(f"a Dockerfile cannot hold the path {path!r}", "give a work folder of letters, digits, dots and dashes")
+    return "\n".join([*_top(plan), *_installed(plan), *_files(plan), *_steps(plan), *_result(plan), ""])
+
+
+def _top(plan: Plan) -> list[str]:
+    image = plan.toolchain.image
+    lines = ["# syntax=docker/dockerfile:1", "#", *head(plan), "#"]  # after a plain comment no other is taken for a directive
+    lines += comment("Builds into the folder out, with BuildKit: docker build --output out -f FILE .")
+    if "@sha256:" not in image:
+        lines += ["#", *comment(f"WARNING: {image} is not pinned: no public source tells its digest.")]
+    return [*lines, "", f"FROM {image} AS build"]
+
+
+def _installed(plan: Plan) -> list[str]:
+    how = _INSTALL.get(plan.toolchain.distribution.manager or "")
+    if how is None:
+        return ["", *comment("WARNING: the image's package manager is not known, so it has to hold all of this already.")]
+    needs = (*plan.needs, *((plan.launcher,) if plan.launcher else ()))
+    found = packages(needs, plan.toolchain)
+    unnamed = [*found.unnamed, *(need for need in needs if kb.build_need(need) is None)]
+    lines = [line for name in unnamed for line in comment(f"WARNING: no package is known that brings {name}.")]
+    certificates = ("ca-certificates",) if any(step.network for step in plan.steps) else ()
+    names = dict.fromkeys((*certificates, *found.system))
+    commands = how.format(" ".join(map(shlex.quote, names))).split("\n") if names else []
+    if found.pip:
+        commands.append(shlex.join((plan.toolchain.python.executable, "-m", "pip", "install", *found.pip)))
+    return ["", *lines, *(_run(commands) if commands else ())]
+
+
+def _files(plan: Plan) -> list[str]:
+    environment = "\n".join([*prepared(plan), ""])
+    return [
+        line
+        for path, text in [(_environment(plan), environment), *((one.path, one.text) for one in plan.files)]
+        for line in _copy(path, text)
+    ]
+
+
+def _copy(path: str, text: str) -> list[str]:
+    end = marker(text)
+    return ["", f"COPY <<'{end}' {path}", *text.split("\n")[:-1], end]
+
+
+def _environment(plan: Plan) -> str:
+    return f"{plan.work}/environment.sh"
+
+
+def _steps(plan: Plan) -> list[str]:
+    lines = ["", *_run([f"mkdir -p -- {shlex.quote(plan.prefix)} {shlex.quote(plan.dist)}"])]
+    for number, step in enumerate(plan.steps, start=1):
+        body = [f". {shlex.quote(_environment(plan))}", *command(plan, step)]
+        cache = f"{plan.work}/ccache" if plan.launcher == "ccache" and step.progress else ""
+        if cache:
+            body.insert(1, f"export CCACHE_DIR={shlex.quote(cache)}")
+        lines += ["", *comment(f"{number}/{len(plan.steps)} {step.name}: {step.why}")]
+        lines += _run(body, mount=f"--mount=type=cache,target={cache} " if cache else "")
+    return lines
+
+
+def _run(lines: list[str], mount: str = "") -> list[str]:
+    """A layer made by bash. Its first line has any engine run it by itself, whatever shell the image has."""
+    body = ["#!/bin/bash", STRICT, *lines]
+    end = marker("\n".join(body))
+    return [f"RUN {mount}<<'{end}'", *body, end]
+
+
+def _result(plan: Plan) -> list[str]:
+    return [
+        "",
+        "# All that is left: what was built.",
+        "FROM scratch AS result",
+        f"COPY --from=build {plan.dist if plan.wheel else plan.prefix}/ /",
+    ]
