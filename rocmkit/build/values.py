@@ -13,6 +13,10 @@ Launcher = Literal["ccache", "sccache", "icecc"]
 LAUNCHERS: tuple[Launcher, ...] = ("ccache", "sccache", "icecc")
 
 
+#: What came of a build. missing: something has to be installed or mended first.
+Outcome = Literal["built", "failed", "not-proven", "blocked", "missing", "interrupted"]
+
+
 class Given(Model, kw_only=True):
     """What the user gave in place of a source's own address."""
 
@@ -142,6 +146,7 @@ class Ran(Model, kw_only=True):
     outcome: Literal["done", "failed", "interrupted"]
     steps: tuple[StepRun, ...]
     failure: Failure | None
+    notes: tuple[str, ...] = ()  # what the user should know: that what was done before could not be told
 
 
 class Proven(Model, kw_only=True):
@@ -168,7 +173,7 @@ class Built(Model, kw_only=True):
 
     recipe: str
     version: str
-    outcome: Literal["built", "failed", "not-proven", "blocked", "missing", "interrupted"]  # missing: packages to install first
+    outcome: Outcome
     because: str | None
     plan: Plan
     steps: tuple[StepRun, ...]
@@ -184,7 +189,7 @@ class Progress(Model, kw_only=True):
     step: str  # name of the step that runs
     number: int  # of that step, from 1
     of: int  # steps in all
-    done: int | None  # what ninja has made; None: it prints no counters
+    done: int | None  # what ninja has made, MiB of a download; None: it prints no counters
     total: int | None  # of so many
     seconds: float  # since the step began
     left_s: float | None  # until the step ends, by its own pace; None: not known yet
