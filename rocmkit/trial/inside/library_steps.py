@@ -1,7 +1,8 @@
-"""Steps with what stands beside PyTorch in speech programs: Numba, resamplers, CTranslate2."""
+"""Steps with what stands beside PyTorch in speech programs (Numba, resamplers, CTranslate2), and with variables that libraries set."""
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import math
 import time
@@ -115,4 +116,18 @@ def ct2_copy(step: Mapping[str, Any]) -> dict[str, Any]:
     return {"seconds": round(time.perf_counter() - start, 4)}
 
 
-STEPS = {"jit": jit, "resample": resample, "resampy": resampy, "ct2_device": ct2_device, "ct2_copy": ct2_copy}
+def environment(step: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables of this process as libraries see them. os.environ was filled when Python started, and misses what a library set."""
+    getenv = ctypes.CDLL(None).getenv
+    getenv.argtypes, getenv.restype = [ctypes.c_char_p], ctypes.c_char_p
+    raw = {name: getenv(name.encode()) for name in step["expected"]}
+    values = {name: None if value is None else value.decode(errors="replace") for name, value in raw.items()}
+    wrong = [
+        f"{name} is {'not set' if values[name] is None else repr(values[name])}, not {expected!r}"
+        for name, expected in step["expected"].items()
+        if values[name] != expected
+    ]
+    return {"values": values, **({"fault": f"WrongEnvironment: {'; '.join(wrong)}"} if wrong else {})}
+
+
+STEPS = {"jit": jit, "resample": resample, "resampy": resampy, "ct2_device": ct2_device, "ct2_copy": ct2_copy, "environment": environment}
