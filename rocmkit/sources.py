@@ -53,10 +53,16 @@ def looked_at(python: str | None, sysroot: Path | None, recordings: tuple[Path, 
     return [(facts, "this machine")]
 
 
+def surveyed(python: str | None) -> tuple[Facts, Host]:
+    """The facts of this machine, and the machine."""
+    host = live()
+    return _collect(host, named(python)), host
+
+
 def examined(python: str | None) -> tuple[Facts, Names]:
     """The facts of this machine, and what is hidden in them."""
-    host = live()
-    return _collect(host, named(python)), host.private
+    facts, host = surveyed(python)
+    return facts, host.private
 
 
 def tried(python: str | None) -> tuple[Facts, tuple[Trial, ...] | Gap]:

@@ -6,11 +6,13 @@ import click
 
 from rocmkit import __version__
 from rocmkit.cli.bisect import bisect
+from rocmkit.cli.build import build
 from rocmkit.cli.diff import diff
 from rocmkit.cli.doctor import doctor
 from rocmkit.cli.explain import explain
 from rocmkit.cli.inspect import inspect
 from rocmkit.cli.options import EXIT_CODES
+from rocmkit.cli.recipes import recipes
 
 
 class _Group(click.Group):
@@ -31,8 +33,10 @@ def cli() -> None:
       rocmkit inspect torch --for gfx906  whether a package's GPU code runs on a card
       rocmkit explain RK307               what a finding means, offline
       rocmkit bisect -- python prog.py    what a program dies of
+      rocmkit build ctranslate2 --arch gfx906 --dry-run
+      rocmkit recipes                     what rocmkit can build
     """
 
 
-for command in (doctor, diff, explain, inspect, bisect):
+for command in (doctor, diff, explain, inspect, bisect, build, recipes):
     cli.add_command(command)

@@ -1,0 +1,174 @@
+"""From what was typed to plans: the order of recipes, where each works, and which sources come from elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from rocmkit.build.detect import of_image, supposed
+from rocmkit.build.given import given
+from rocmkit.build.load import load, recipes
+from rocmkit.build.plan import plan
+from rocmkit.build.recipe import Layout, Loaded, Recipe
+from rocmkit.build.toolchain import Toolchain
+from rocmkit.build.values import Ask, Launcher, Plan
+from rocmkit.errors import UsageError
+from rocmkit.facts import Facts, Gap
+from rocmkit.host.base import Host
+from rocmkit.model import DataError, Model
+
+#: Where an image works, and where a plan does of which only the local version is wanted.
+IN_IMAGE, OUT_OF_IMAGE = "/build", "/out"
+
+
+#: That of Ubuntu 22.04, which plans for another machine suppose.
+_PYTHON = "3.10"
+
+
+class Wish(Model, kw_only=True):
+    """What was typed."""
+
+    recipes: tuple[str, ...]  # names and folders
+    archs: tuple[str, ...]
+    rocm: str | None = None  # folder
+    rocm_version: str | None = None  # of a ROCm that is not here
+    layout: Layout | None = None  # of that ROCm
+    versions: tuple[str, ...] = ()  # [RECIPE=]V
+    sources: tuple[str, ...] = ()  # [NAME=]PLACE
+    python: str | None = None
+    jobs: int | None = None
+    launcher: Launcher | None = None
+    work: str | None = None  # folder; None: one of its own in the user's cache
+    out: str = "."
+    container: str | None = None  # image; empty: the one that fits; None: no container
+
+
+def loaded(words: Sequence[str]) -> tuple[Loaded, ...]:
+    """The recipes that the words name: a name, or the path of a folder. What provides for another goes before it. Raises UsageError."""
+    known, found = recipes(), {}
+    for word in words:
+        place = known.get(word) or (real(word) if "/" in word else None)
+        if place is None:
+            near = difflib.get_close_matches(word, known, 1)
+            hint = f"did you mean {near[0]}?" if near else "`rocmkit recipes` lists all; ./FOLDER is a recipe of your own"
+            raise UsageError(f"no recipe is called {word!r}", hint)
+        try:
+            one = load(place)
+        except (DataError, OSError) as error:
+            raise UsageError(f"not a recipe: {error}", "`rocmkit recipes check FOLDER` says all that is wrong with it") from None
+        found[one.recipe.name] = one
+    return ordered(tuple(found.values()))
+
+
+def ordered(asked: Sequence[Loaded]) -> tuple[Loaded, ...]:
+    """The same, as given, but that one that makes kernels goes before those that need them."""
+    left, order = list(asked), []
+    while left:
+        ready = (one for one in left if not any(_wants(one) & set(other.recipe.provides) for other in left if other is not one))
+        order.append(next(ready, left[0]))  # where each waits for another, as given
+        left.remove(order[-1])
+    return tuple(order)
+
+
+def _wants(one: Loaded) -> set[str]:
+    return {library for release in one.recipe.releases for library in release.kernels}
+
+
+def release_of(python: str | None) -> str | None:
+    """The release that --python names, where it names one: 3.12."""
+    return python if python and re.fullmatch(r"3\.[0-9]{1,2}", python) else None
+
+
+def imagined(wish: Wish, facts: Facts | None, python: str | None, *, in_image: bool) -> Toolchain:
+    """What another machine, or an image, is supposed to build with. `facts` are those of this one. Raises UsageError."""
+    here = () if facts is None or isinstance(facts.rocm, Gap) else facts.rocm
+    version = wish.rocm_version or next((row.version for row in here if row.version), None)
+    if version is None:
+        raise UsageError("which ROCm the container is to hold is not said, and there is none here", "add --rocm-version 6.3")
+    if python is None and wish.python and facts and not isinstance(facts.python, Gap):
+        python = ".".join(facts.python.version.split(".")[:2])
+    if in_image:
+        if wish.container:  # what it holds is not known; ROCm's own images are laid out so
+            return replace(supposed(version, python=python or _PYTHON), container=True, image=wish.container)
+        found = of_image(version)
+        if python and not found.python.version.startswith(python):
+            raise UsageError(f"{found.image} has Python {found.python.version}, not {python}", "leave --python out, or name another image")
+        return found
+    return supposed(version, layout=wish.layout, python=python or _PYTHON, root=wish.rocm)
+
+
+def plans(asked: Sequence[Loaded], toolchain: Toolchain, archs: tuple[str, ...], wish: Wish, host: Host) -> tuple[Plan, ...]:
+    """The plan of each, in their order. Raises UsageError, DataError."""
+    others = _others(asked)
+    versions = by_recipe(wish.versions, [one.recipe.name for one in asked])
+    made: list[tuple[Loaded, Ask]] = []
+    provided: dict[str, str] = {}
+    for one in asked:
+        ask = Ask(archs=archs, version=versions.get(one.recipe.name), work=IN_IMAGE, out=OUT_OF_IMAGE, provided=dict(provided))
+        ask = replace(ask, jobs=wish.jobs, launcher=wish.launcher)
+        if not toolchain.container:
+            place = work_of(plan(one, toolchain, ask, others), wish, host, several=len(asked) > 1)
+            ask = replace(ask, work=str(place), out=str(real(wish.out)))
+        made.append((one, ask))
+        provided |= dict.fromkeys(one.recipe.provides, one.recipe.name)
+    plain = tuple(plan(one, toolchain, ask, others) for one, ask in made)
+    if not wish.sources:
+        return plain
+    places = given(wish.sources, plain, host)
+    return tuple(plan(one, toolchain, replace(ask, given=own), others) for (one, ask), own in zip(made, places, strict=True))
+
+
+def _others(asked: Sequence[Loaded]) -> tuple[Recipe, ...]:
+    """rocmkit's own recipes beside those that are asked for: one of them may make what is missing."""
+    found = []
+    for name, place in recipes().items():
+        with contextlib.suppress(DataError, OSError):  # `rocmkit recipes check` complains of it
+            found += [load(place).recipe] if name not in {one.recipe.name for one in asked} else []
+    return tuple(found)
+
+
+def work_of(plan: Plan, wish: Wish, host: Host, *, several: bool) -> Path:
+    """The folder that a plan works in: a part of --work where it is one of several, else one of its own in the user's cache."""
+    if wish.work is None:
+        return cache(host) / folder_name(plan)
+    return real(wish.work) / plan.recipe if several else real(wish.work)
+
+
+def folder_name(plan: Plan) -> str:
+    """What a plan's own work folder is called: two plans that cannot share one have two names."""
+    words = (plan.recipe, plan.local_version, *((plan.toolchain.python.tag,) if plan.wheel else ()))
+    return re.sub(r"[^\w.-]", "-", "-".join(words))  # a plus sign is a sign of CMake's expressions
+
+
+def cache(host: Host) -> Path:
+    """The folder of builds in the user's cache (XDG Base Directory Specification). Raises UsageError where there is no home."""
+    base = host.environ(lambda name: name == "XDG_CACHE_HOME").get("XDG_CACHE_HOME", "")
+    # That specification: what is not absolute is to be ignored.
+    return (Path(base) if base.startswith("/") else real("~/.cache")) / "rocmkit" / "build"
+
+
+def real(typed: str) -> Path:
+    """A path that was typed, absolute and without links: compilers write what they are given into what they make. Raises UsageError."""
+    try:
+        return Path(typed).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UsageError(f"{typed!r} is no path here: {error}") from None
+
+
+def by_recipe(typed: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    """The words of --recipe-version, `V` or `RECIPE=V`, by recipe. Raises UsageError."""
+    found = {}
+    for word in typed:
+        name, sign, version = word.rpartition("=")
+        if not sign and len(names) > 1:
+            raise UsageError("--recipe-version does not say which recipe it is for", f"write --recipe-version {names[0]}={version}")
+        name = name if sign else names[0]
+        if name not in names:
+            raise UsageError(f"--recipe-version {word}: {name} is not among the recipes to build", f"these are {', '.join(names)}")
+        found[name] = version
+    return found
