@@ -1,4 +1,4 @@
-// What CTranslate2 4.8 takes from HIP 7, for HIP 6. Force-included (-include) into every C++ and HIP compile; on HIP 7 and later it adds nothing.
+// What CTranslate2 4.8 takes from HIP 7, for HIP 6. Force-included (-include) into every C++ and HIP compile; on HIP 7 it adds nothing.
 #pragma once
 
 #if defined(__HIP__) && defined(__cplusplus)
@@ -10,7 +10,7 @@
 #define HIPBLAS_V2
 #endif
 
-// The lanes of a wavefront run in step on every gfx9, and its accesses to shared memory stay in order: what is left to do is to keep the compiler
+// The lanes of a wavefront run in step, and its accesses to shared memory stay in order: what is left to do is to keep the compiler
 // from moving them across this point. No lane waits, so a mask of any width is honoured, and divergent callers cannot deadlock as they
 // would in __syncthreads(). A template, so that a function of the same name, should a header have one, is preferred.
 template <typename Mask = unsigned long long>
