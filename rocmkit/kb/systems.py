@@ -26,6 +26,19 @@ class SpeechModel(Model, kw_only=True):
     """Of the weights."""
 
 
+class OlderEngine(Model, kw_only=True):
+    """What a system needs with older releases of what it computes with."""
+
+    engine: str
+    """Specifier on the engine's release, `<4`."""
+    install: tuple[str, ...]
+    """Arguments of `pip install` in place of the usual ones; one call each."""
+    note: str
+    """What to know of that."""
+    sources: tuple[str, ...]
+    """Public places that say so; never empty."""
+
+
 class SpeechSystem(Row, kw_only=True):
     """A system that transcribes Japanese."""
 
@@ -43,6 +56,8 @@ class SpeechSystem(Row, kw_only=True):
     """Specifier on torch, for the newest releases of what `install` names; empty: none known."""
     python: str = ""
     """Specifier on Python, for the same; empty: none known."""
+    older: tuple[OlderEngine, ...] = ()
+    """What goes with older releases of the engine."""
     models: tuple[SpeechModel, ...]
     """Best first."""
     gpu_command: str
@@ -91,16 +106,13 @@ class SourceBuild(Row, kw_only=True):
     version: str
     """Its release."""
     rocm: str
-    """Specifier on the ROCm that is installed."""
-    distro: bool
-    """Whether it builds on the ROCm of a distribution, below /usr, as well as on AMD's packages."""
+    """Specifier on the ROCm that is installed, of AMD's packages."""
     wavefront: int = 0
     """The wavefront size of the GPUs whose results are right; 0: any."""
     what: str
     """What is built, and what to know of it."""
     commands: tuple[str, ...]
-    """Lines to copy; {gfx}, {python} and {rocm}, where it lies, are filled in; what begins with `pip` is for the pip of the environment.
-    Empty: nobody wrote them down."""
+    """Lines to copy; {gfx}, {python} and {rocm}, where it lies, are filled in; what begins with `pip` is for the pip of the environment."""
     needs: str
     """What has to be there before, or is to be known."""
 

@@ -19,7 +19,7 @@ def test_a_report_ends_with_the_best_ways_and_says_how_to_see_all() -> None:
 
 def test_one_system_in_full() -> None:
     done = rocmkit("doctor", "--from", USER, "--route", "faster-whisper", "--max-vram", "8GiB")
-    assert "git clone --recursive --branch v4.8.1 https://github.com/OpenNMT/CTranslate2.git" in done.out
+    assert "rocmkit build ctranslate2 --arch gfx906 " in done.out
     assert "of 8 GiB" in done.out
     assert "What people try" in done.out
     assert "kotoba-whisper in" not in done.out

@@ -12,14 +12,15 @@ from rocmkit.doctor.check import all_checks
 from rocmkit.host.recording import load_file
 from rocmkit.host.replay import ReplayHost
 from rocmkit.probe import collect
+from rocmkit.recipes import offers
 from rocmkit.report import text
-from rocmkit.report.published import Report, publish
+from rocmkit.report.published import Report, Terms, publish
 
 MACHINES = sorted((Path(__file__).resolve().parent.parent / "machines").glob("*.yaml"))
 
 
 def report(path: Path) -> Report:
-    return publish(collect(ReplayHost(load_file(path))), all_checks(), source=f"recording {path.name}")
+    return publish(collect(ReplayHost(load_file(path))), all_checks(), source=f"recording {path.name}", terms=Terms(offers=offers()))
 
 
 @pytest.mark.parametrize("path", MACHINES, ids=lambda path: path.stem)

@@ -6,35 +6,29 @@ import random
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from rocmkit.doctor.check import all_checks
 from rocmkit.doctor.examine import examine
 from rocmkit.doctor.routes.plan import Plan, plan
 from rocmkit.doctor.routes.values import WAYS, Offer, Route
-from rocmkit.facts import Facts, gap
+from rocmkit.facts import Facts, Python, gap
 from rocmkit.host.recording import load_file
 from rocmkit.host.replay import ReplayHost
 from rocmkit.kb.systems import systems
 from rocmkit.model import DataError
 from rocmkit.probe import collect
 from rocmkit.recipes import offers
+from tests.support.recipes import OFFERS, changed, write
 from tests.unit.checks.test_any_facts import anything
 
 MACHINES = Path(__file__).resolve().parents[1] / "machines"
 NAMES = sorted(path.stem for path in MACHINES.glob("*.yaml"))
 GIB = 1 << 30
-OFFER = Offer(
-    recipe="ctranslate2",
-    package="ctranslate2",
-    engine="ctranslate2",
-    version="4.8.1",
-    rocm=">=6.2,<7.0",
-    archs=("gfx906",),
-    sources=("OpenNMT/CTranslate2#1989",),
-)
 
 
 @cache
@@ -42,9 +36,14 @@ def facts(name: str) -> Facts:
     return collect(ReplayHost(load_file(MACHINES / f"{name}.yaml")))
 
 
-def planned(given: Facts, *offer: Offer, limit_gib: float | None = None) -> Plan:
+def planned(given: Facts, limit_gib: float | None = None, offers: tuple[Offer, ...] = OFFERS) -> Plan:
     limit = None if limit_gib is None else int(limit_gib * GIB)
-    return plan(given, examine(given, all_checks()), offer, limit_bytes=limit)
+    return plan(given, examine(given, all_checks()), offers, limit_bytes=limit)
+
+
+def python_of(given: Facts, **changes: Any) -> Facts:
+    assert isinstance(given.python, Python)
+    return replace(given, python=replace(given.python, **changes))
 
 
 def of(found: Plan, system: str) -> list[Route]:
@@ -55,7 +54,7 @@ def of(found: Plan, system: str) -> list[Route]:
 def test_every_route_of_every_machine_holds_together(name: str) -> None:
     given = facts(name)
     results = examine(given, all_checks())
-    found = plan(given, results)
+    found = plan(given, results, OFFERS)
     codes = {result.code for result in results if result.outcome == "found"} | {"RK307", "RK507"}
     for system in systems():
         mine = of(found, system.id)
@@ -80,7 +79,7 @@ def test_any_facts_have_a_plan(seed: int) -> None:
     dice = random.Random(seed)
     given = anything(Facts, dice)
     results = examine(given, all_checks())
-    for one in plan(given, results).routes:
+    for one in plan(given, results, OFFERS).routes:
         assert one.way in WAYS
         assert one.status != "ready" or any(result.id == "kfd-permission" and result.outcome == "ok" for result in results)
 
@@ -112,40 +111,63 @@ def test_no_ct2_wheel_is_offered_to_gfx906() -> None:
             assert not [one for one in of(planned(facts(name)), "faster-whisper") if one.way == "wheel"]
 
 
-def test_ctranslate2_builds_for_gfx906_on_rocm_63_as_upstream_wrote_it() -> None:
-    best = of(planned(facts("mi50-16gb-healthy")), "faster-whisper")[0]
-    assert (best.way, best.status) == ("source", "buildable")
-    text = "\n".join(best.commands)
-    assert "-DCMAKE_HIP_ARCHITECTURES=gfx906" in text
-    assert "-DHIPBLAS_V2" in text
-    assert "__syncwarp" in text
-    assert "CT2_CUDA_ALLOCATOR=cub_caching" in text
-
-
-def test_a_recipe_that_exists_comes_before_a_build_by_hand() -> None:
+def test_ctranslate2_is_built_by_its_recipe() -> None:
     given = facts("mi50-16gb-healthy")
-    assert not [one for one in planned(given).routes if one.way == "recipe"]
-    best = of(planned(given, OFFER), "faster-whisper")[0]
-    assert best.way == "recipe"
+    assert not [one for one in planned(given, offers=()).routes if one.way == "recipe"]
+    best = of(planned(given), "faster-whisper")[0]
+    assert (best.way, best.status) == ("recipe", "buildable")
     assert best.commands[0] == "rocmkit build ctranslate2 --arch gfx906 --python ~/venv/bin/python --install"
     assert "ctranslate2" not in " ".join(best.commands[1:]).partition("WhisperModel")[0].replace("faster-whisper", "")
     assert best.commands[-1].startswith("CT2_CUDA_ALLOCATOR=cub_caching ~/venv/bin/python -c")
-    assert not [one for one in planned(facts("rx7900xtx"), OFFER).routes if one.way == "recipe"]
 
 
-def test_a_recipe_waits_for_a_rocblas_that_holds_the_gpu() -> None:
-    given = facts("mi50-16gb-healthy")
+def test_an_older_release_gets_the_packages_that_go_with_it() -> None:
+    best = of(planned(facts("the-user")), "faster-whisper")[0]
+    assert "Build ctranslate2 3.23.0 on the ROCm 6.1 of this machine" in best.how
+    assert '~/venv/bin/python -m pip install --no-deps "faster-whisper==0.10.1"' in best.commands
+    assert any("faster-whisper 0.10" in note for note in best.notes)
+    newer = python_of(facts("the-user"), version="3.12.3")  # for which there is no such release
+    assert "Build ctranslate2 4.8.1 in a container with ROCm 6.3" in of(planned(newer), "faster-whisper")[0].how
+
+
+def test_a_recipe_in_an_image_is_built_from_outside_and_installed_inside() -> None:
+    best = of(planned(facts("mi50-torch-rocm72")), "faster-whisper")[0]
+    image = "rocm/dev-ubuntu-22.04:6.3.4-complete"
+    assert best.commands[0] == f"rocmkit build ctranslate2 --arch gfx906 --rocm-version 6.3 --container {image} --out ."
+    assert best.commands[1].startswith("docker run") and best.commands[1].endswith(f" {image}")
+    assert "python3 -m pip install --no-deps ./ctranslate2-4.8.1+rocm6.3.gfx906-*.whl" in best.commands
+    assert any("after `docker run`" in note for note in best.notes)
+
+
+def rocm_of(given: Facts, version: str, holds: str) -> Facts:
+    """The same machine with another release of ROCm, whose rocBLAS holds one architecture."""
     assert isinstance(given.rocm, tuple)
-    without = tuple(
-        msgspec.structs.replace(
-            one,
-            kernels=tuple(msgspec.structs.replace(files, targets={"gfx90a": 10}) for files in one.kernels),
-        )
-        for one in given.rocm
-    )
-    found = of(planned(msgspec.structs.replace(given, rocm=without), OFFER), "faster-whisper")
-    recipe = next(one for one in found if one.way == "recipe")
-    assert (recipe.status, recipe.blocked_by) == ("blocked", ("RK307",))
+    changed = [
+        replace(one, version=version, kernels=tuple(replace(files, targets={holds: 10}) for files in one.kernels)) for one in given.rocm
+    ]
+    return replace(given, rocm=tuple(changed))
+
+
+def test_a_rocblas_without_the_gpu_is_built_too_or_an_image_is_taken() -> None:
+    lacking = rocm_of(facts("mi50-16gb-healthy"), "6.4.4", "gfx90a")
+    image, here = (one for one in of(planned(lacking), "faster-whisper") if one.way == "recipe")
+    assert "in a container with ROCm 6.3" in image.how
+    assert (here.status, here.blocked_by) == ("buildable", ())
+    assert here.commands[0] == "rocmkit build rocblas ctranslate2 --arch gfx906 --python ~/venv/bin/python --install"
+    assert any("rocBLAS is used" in note for note in here.notes)
+    without = next(one for one in of(planned(lacking, offers=OFFERS[:2]), "faster-whisper") if "of this machine" in one.how)
+    assert (without.status, without.blocked_by) == ("blocked", ("RK307",))
+
+
+def test_a_recipe_is_for_the_gpus_and_layouts_that_it_names() -> None:
+    given = facts("mi50-16gb-healthy")
+    for changes in ({"archs": ("gfx90a",)}, {"wavefront": 32}, {"layouts": ("debian",)}, {"rocm": ">=7"}, {"python": ">=3.14"}):
+        here = [
+            one
+            for one in planned(given, offers=(replace(OFFERS[0], **changes),)).routes
+            if "on the ROCm" in one.how and one.way == "recipe"
+        ]
+        assert not here, changes
 
 
 def test_the_users_limit_picks_the_model() -> None:
@@ -212,13 +234,9 @@ def test_without_an_architecture_only_the_processor_is_left() -> None:
 
 def test_recipes_say_themselves_what_they_build(tmp_path: Path) -> None:
     assert offers(tmp_path) == ()
-    (tmp_path / "ctranslate2").mkdir()
-    recipe = tmp_path / "ctranslate2" / "recipe.yaml"
-    recipe.write_text(
-        "package: ctranslate2\nengine: ctranslate2\nsources: ['OpenNMT/CTranslate2#1989']\n"
-        "releases:\n  - {version: '4.8.1', rocm: '>=6.2,<7.0', archs: [gfx906]}\n"
-    )
-    assert offers(tmp_path) == (OFFER,)
-    recipe.write_text("package: ctranslate2\nreleases:\n  - {version: '4.8.1'}\n")
-    with pytest.raises(DataError, match="ctranslate2"):
+    write(tmp_path / "whisper-cpp", changed("summary:", "provides: [rocblas]\nsummary:"))
+    (offer,) = offers(tmp_path)
+    assert (offer.recipe, offer.version, offer.rocm, offer.provides) == ("whisper-cpp", "1.9.3", ">=6.1,<8", ("rocblas",))
+    write(tmp_path / "whisper-cpp", changed("version:", "vresion:"))
+    with pytest.raises(DataError, match=r"recipe.yaml:7:5: no field is called `vresion` here; did you mean `version`"):
         offers(tmp_path)

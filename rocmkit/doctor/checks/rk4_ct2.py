@@ -63,9 +63,8 @@ def ct2_fix(python: Python, gfx: str) -> Fix:
     there = next((name for name in ("transformers", "openai-whisper") if name in python.packages), None)
     return Fix(
         text=say(
-            "No published wheel of CTranslate2 has code for {gfx}: it takes a build from source with WITH_HIP=ON and "
-            "CMAKE_HIP_ARCHITECTURES={gfx}, which `rocmkit doctor --route faster-whisper` has the commands of. Until then run Whisper with "
-            "{road}, which compute with torch.",
+            "No published wheel of CTranslate2 has code for {gfx}: `rocmkit build ctranslate2 --arch {gfx}` makes one, and "
+            "`rocmkit doctor --route faster-whisper` says on which ROCm. Until then run Whisper with {road}, which compute with torch.",
             gfx=gfx,
             road="transformers or openai-whisper",
         ),
@@ -91,8 +90,8 @@ def ct2_cuda_only(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
     ## Fix
 
     For gfx1030, gfx1100 to gfx1102, gfx1150, gfx1151, gfx1200 and gfx1201 the releases of CTranslate2 on GitHub have ROCm wheels, for
-    ROCm 7.2. None covers gfx906 or another gfx9: there CTranslate2 has to be built for HIP, or Whisper be run by transformers or
-    openai-whisper.
+    ROCm 7.2. None covers gfx906 or another gfx9: there `rocmkit build ctranslate2` builds one, or transformers or openai-whisper run
+    Whisper.
 
     ## Safe to ignore when
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rocmkit import kb
 from rocmkit.doctor.checks.rk4_ct2 import ct2_fix, ct2_official
-from rocmkit.doctor.routes import source
 from rocmkit.doctor.routes.ground import NO_KERNELS, Ground
 from rocmkit.doctor.routes.place import container, here, kept, packages
 from rocmkit.doctor.routes.values import Route, Status, Vram
@@ -14,12 +13,11 @@ from rocmkit.kb.systems import SpeechSystem
 
 
 def routes(system: SpeechSystem, ground: Ground, size: Vram | None) -> tuple[Route, ...]:
-    """Every way of a system that computes with CTranslate2, in no order."""
+    """The ways of a system that computes with CTranslate2, in no order; recipes build it too."""
     return (
         *_as_is(system, ground, size),
         *_wheel(system, ground, size),
         *_images(system, ground, size),
-        *source.routes(system, ground, "ctranslate2", size),
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from rocmkit import kb
 from rocmkit.doctor.checks._fixes import newest
 from rocmkit.doctor.routes.ground import Ground
+from rocmkit.doctor.routes.recipe import building, in_image
 from rocmkit.doctor.routes.source import home
-from rocmkit.doctor.routes.values import Idea
+from rocmkit.doctor.routes.values import Idea, Offer
 from rocmkit.doctor.routes.ways import docker
-from rocmkit.kb import systems as knowledge
 from rocmkit.kb.versions import within
 
 _ROCM_DOCS = "https://rocm.docs.amd.com/projects/install-on-linux/en/docs-6.2.0/how-to/3rd-party/pytorch-install.html"
@@ -16,9 +16,9 @@ _ROCM_DOCS = "https://rocm.docs.amd.com/projects/install-on-linux/en/docs-6.2.0/
 _IMAGE_OF_61 = ("gfx900", "gfx906", "gfx908", "gfx90a", "gfx940", "gfx941", "gfx942", "gfx1030", "gfx1100", "gfx1101")
 
 
-def ideas(ground: Ground) -> tuple[Idea, ...]:
+def ideas(ground: Ground, offers: tuple[Offer, ...]) -> tuple[Idea, ...]:
     """Each of them, for this GPU; "unknown" where no source says."""
-    return (_latest(ground), _image_of_61(ground), _old_environment(ground), _ct2(ground), _processor())
+    return (_latest(ground), _image_of_61(ground), _old_environment(ground), _ct2(ground, offers), _processor())
 
 
 def _latest(ground: Ground) -> Idea:
@@ -95,12 +95,12 @@ def _old_environment(ground: Ground) -> Idea:
     )
 
 
-def _ct2(ground: Ground) -> Idea:
+def _ct2(ground: Ground, offers: tuple[Offer, ...]) -> Idea:
     name = "building CTranslate2 from source"
     gfx, image = ground.gfx, home(ground.gfx)
-    build = knowledge.source_build("ctranslate2", ground.rocm) if ground.rocm and ground.rocblas else None
-    here = build is not None and bool(build.commands)
-    if image is None and not here:
+    here = building(offers, ground, "ctranslate2")
+    used = here or in_image(offers, gfx, "ctranslate2")
+    if used is None:
         return Idea(
             name=name,
             verdict="unknown",
@@ -109,17 +109,16 @@ def _ct2(ground: Ground) -> Idea:
             known="inferred",
             sources=("OpenNMT/CTranslate2#1989",),
         )
-    used = build if here else knowledge.source_build("ctranslate2", image.rocm) if image else None
     where = "on this machine's ROCm" if here or image is None else f"with ROCm {image.rocm}, whose rocBLAS holds {gfx}"
     wheels = kb.ctranslate2_wheels()
     return Idea(
         name=name,
         verdict="yes",
-        because=f"since 4.7 its own sources build for HIP and {gfx}, {where}; the wheels that its makers publish for ROCm are for "
+        because=f"`rocmkit build ctranslate2` makes {used.version} for {gfx}, {where}; the wheels that its makers publish for ROCm are for "
         f"{', '.join(wheels.archs)}",
         commands=(),
         known="reported" if gfx in {"gfx906", "gfx900"} else "inferred",
-        sources=(*(used.sources if used else ()), *wheels.sources),
+        sources=(*used.sources, *wheels.sources),
     )
 
 

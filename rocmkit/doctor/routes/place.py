@@ -14,7 +14,7 @@ from rocmkit.model import Model
 
 NEW = "~/rocm-venv/bin/python"
 #: The Python of a new environment: every package here is made for it.
-_USUAL = "3.12"
+USUAL = "3.12"
 #: Where the version of torch is not known beforehand, it is asked for when there is one.
 _PRESENT = '"torch==$({python} -c \'import importlib.metadata as m; print(m.version("torch"))\')"'
 _TRANSFORMERS = re.compile(r"(?<![\w\"-])transformers(?![\w<>=-])")
@@ -47,7 +47,7 @@ def refused(python: Python) -> bool:
 def here(system: SpeechSystem, python: Python) -> Place:
     """The environment that is here; a new one where nothing can be installed into it, or where the system is not made for its Python."""
     if not suits(system, python):
-        make = f"conda create -y -p ~/rocm-venv python={_USUAL}" if python.kind == "conda" else f"python{_USUAL} -m venv ~/rocm-venv"
+        make = f"conda create -y -p ~/rocm-venv python={USUAL}" if python.kind == "conda" else f"python{USUAL} -m venv ~/rocm-venv"
         return Place(kind="new", word=NEW, make=(make,))
     if refused(python):
         return Place(kind="new", word=NEW, make=(f"{advice.quote(python.executable)} -m venv ~/rocm-venv",))

@@ -7,17 +7,15 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from rocmkit.doctor.result import Result
-from rocmkit.doctor.routes import ct2, ort, torch
+from rocmkit.doctor.routes import ct2, ort, recipe, torch
 from rocmkit.doctor.routes.ground import NO_KERNELS, OF_THE_BUILD, VRAM_LOW, Ground, vram
 from rocmkit.doctor.routes.ground import ground as stands
 from rocmkit.doctor.routes.ideas import ideas
-from rocmkit.doctor.routes.place import here, packages
 from rocmkit.doctor.routes.values import WAYS, Idea, Offer, Route, Vram
-from rocmkit.doctor.routes.ways import on_cpu, route, transcribing
+from rocmkit.doctor.routes.ways import on_cpu
 from rocmkit.doctor.unknown import some_python
 from rocmkit.facts import Facts, Gap
 from rocmkit.kb.systems import Engine, SpeechSystem, systems
-from rocmkit.kb.versions import within
 from rocmkit.model import Model
 
 _KNOWN = ("measured", "documented", "reported", "inferred")
@@ -53,37 +51,10 @@ def plan(facts: Facts, results: Iterable[Result], offers: tuple[Offer, ...] = ()
         ways = [cpu] if (cpu := on_cpu(system, python, {result.id: result for result in results})) else []
         if machine:
             size = vram(system, machine, limit_bytes)
-            ways += [*_WAYS[system.engine](system, machine, size), *_recipes(system, machine, offers, size)]
+            ways += [*_WAYS[system.engine](system, machine, size), *recipe.routes(system, machine, offers, size)]
         ranked = sorted(ways, key=lambda one: _cost(one, builds))
         found += [msgspec.structs.replace(one, rank=number) for number, one in enumerate(ranked, 1)]
-    return Plan(routes=tuple(found), ideas=ideas(machine) if machine else ())
-
-
-def _recipes(system: SpeechSystem, ground: Ground, offers: tuple[Offer, ...], size: Vram | None) -> tuple[Route, ...]:
-    """What recipes can build for this card, on this ROCm."""
-    place = here(system, ground.python)
-    return tuple(
-        route(
-            system,
-            ground,
-            "recipe",
-            f"Build {offer.package} {offer.version} with the recipe {offer.recipe}.",
-            place,
-            status="blocked" if ground.rocblas is False else "unknown" if ground.rocblas is None else "buildable",
-            known="documented",
-            sources=offer.sources,
-            commands=(
-                *place.make,
-                f"rocmkit build {offer.recipe} --arch {ground.gfx} --python {place.word} --install",
-                *packages(system, place),
-                *transcribing(system, place.word, size),
-            ),
-            vram=size,
-            needs=(NO_KERNELS,) if ground.rocblas is False else (),
-        )
-        for offer in offers
-        if offer.engine == system.engine and ground.gfx in offer.archs and ground.rocm and within(offer.rocm, ground.rocm)
-    )
+    return Plan(routes=tuple(found), ideas=ideas(machine, offers) if machine else ())
 
 
 def _cost(one: Route, builds: frozenset[str]) -> tuple[int, int, int, bool, bool, int]:

@@ -6,17 +6,16 @@ from rocmkit import kb
 from rocmkit.doctor.routes.ground import NO_KERNELS, Ground
 from rocmkit.doctor.routes.place import Place, container, here, packages
 from rocmkit.doctor.routes.values import Route, Status, Vram
-from rocmkit.doctor.routes.ways import INSIDE, docker, installed, route, transcribing
+from rocmkit.doctor.routes.ways import INSIDE, docker, route, transcribing
 from rocmkit.kb import systems as knowledge
 from rocmkit.kb.systems import BuildImage, SourceBuild, SpeechSystem
 
 
 def routes(system: SpeechSystem, ground: Ground, package: str, size: Vram | None) -> tuple[Route, ...]:
     """The builds of a package, in no order."""
-    build = _made(package, ground.rocm, ground.gfx) if ground.rocm else None
-    if build and ground.rocm_kind == "distro" and not build.distro:
-        build = None
-    served = build is not None and bool(build.commands) and ground.rocblas is True
+    # What is built by hand takes AMD's layout: a distribution's own ROCm needs patches.
+    build = _made(package, ground.rocm, ground.gfx) if ground.rocm and ground.rocm_kind != "distro" else None
+    served = build is not None and ground.rocblas is True
     return (
         *((_on_this_rocm(system, ground, build, size),) if build else ()),
         *(() if served or ground.container else _in_an_image(system, ground, package, size)),
@@ -36,7 +35,7 @@ def _made(package: str, rocm: str, gfx: str) -> SourceBuild | None:
 
 def _on_this_rocm(system: SpeechSystem, ground: Ground, build: SourceBuild, size: Vram | None) -> Route:
     lacks, unseen = ground.rocblas is False, ground.rocblas is None
-    status: Status = "blocked" if lacks else "unknown" if unseen or not build.commands else "buildable"
+    status: Status = "blocked" if lacks else "unknown" if unseen else "buildable"
     place = here(system, ground.python)
     return route(
         system,
@@ -47,10 +46,10 @@ def _on_this_rocm(system: SpeechSystem, ground: Ground, build: SourceBuild, size
         status=status,
         known=build.known,
         sources=build.sources,
-        commands=_commands(system, ground, place, build, installed(ground), size),
+        commands=_commands(system, ground, place, build, size),
         vram=size,
         needs=(NO_KERNELS,) if lacks else (),
-        notes=(*_rocblas_note(ground), build.needs),
+        notes=(*rocblas_note(ground), build.needs),
     )
 
 
@@ -60,7 +59,7 @@ def _in_an_image(system: SpeechSystem, ground: Ground, package: str, size: Vram 
     if image is None or build is None:
         return ()
     place = container()
-    lines = _commands(system, ground, place, build, "/opt/rocm", size)
+    lines = _commands(system, ground, place, build, size)
     return (
         route(
             system,
@@ -78,17 +77,16 @@ def _in_an_image(system: SpeechSystem, ground: Ground, package: str, size: Vram 
     )
 
 
-def _commands(system: SpeechSystem, ground: Ground, place: Place, build: SourceBuild, rocm: str, size: Vram | None) -> tuple[str, ...]:
-    if not build.commands:
-        return ()
+def _commands(system: SpeechSystem, ground: Ground, place: Place, build: SourceBuild, size: Vram | None) -> tuple[str, ...]:
     lines: list[str] = []
     for command in build.commands:
-        text = command.replace("{gfx}", ground.gfx).replace("{rocm}", rocm).replace("{python}", place.word)
+        text = command.replace("{gfx}", ground.gfx).replace("{rocm}", "/opt/rocm").replace("{python}", place.word)
         lines += place.pip(text.removeprefix("pip ")) if text.startswith("pip ") else (text,)
     return (*dict.fromkeys(lines), *packages(system, place), *transcribing(system, place.word, size))
 
 
-def _rocblas_note(ground: Ground) -> tuple[str, ...]:
+def rocblas_note(ground: Ground) -> tuple[str, ...]:
+    """What to know where the ROCm of the machine may not hold the GPU."""
     if ground.rocblas is False:
         return (
             f"The rocBLAS of this ROCm holds nothing for {ground.gfx}: what is built aborts at the first matrix product, until rocBLAS is "

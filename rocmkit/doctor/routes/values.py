@@ -49,14 +49,21 @@ class Route(Model, kw_only=True):
 
 
 class Offer(Model, kw_only=True):
-    """What a recipe can build, as it says itself."""
+    """What a release of a recipe can build, as it says itself."""
 
     recipe: str  # the name for `rocmkit build`
-    package: str  # distribution that it makes
-    engine: Engine  # what that computes for
+    package: str | None  # distribution that it makes
+    engine: Engine | None  # what that computes for
+    provides: tuple[str, ...] = ()  # ROCm libraries whose kernels it makes: rocblas
     version: str  # upstream release
-    rocm: str  # specifier on the ROCm that is installed
-    archs: tuple[str, ...]  # architectures it is for
+    rocm: str  # specifier on the ROCm that is built with
+    layouts: tuple[str, ...]  # where that ROCm's parts may lie: amd, core, debian, wheel
+    archs: tuple[str, ...] = ()  # architectures it is for; empty: whatever the compiler knows
+    wavefront: int = 0  # size of the wavefront of GPUs whose results are right; 0: any
+    python: str = ""  # specifier on Python; empty: any
+    why: str  # why this release for these ROCm
+    known: Known  # how it is known that it works
+    notes: tuple[str, ...] = ()  # limits to know before
     sources: tuple[str, ...]  # public places behind it
 
 

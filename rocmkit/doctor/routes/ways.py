@@ -21,7 +21,7 @@ _FFMPEG = (
     "/usr/local/bin/ffmpeg"
 )
 _VENV = "Debian and Ubuntu have python -m venv in a package of its own: python3-venv, or that of the Python named."
-INSIDE = "The lines after the first are typed inside the container; what they install stays in it: docker start -ai speech goes on."
+INSIDE = "The lines after `docker run` are typed inside the container; what they install stays in it: docker start -ai speech goes on."
 
 
 def route(
@@ -157,8 +157,3 @@ def docker(image: str, *lines: str) -> tuple[str, ...]:
 def prepared(system: SpeechSystem) -> tuple[str, ...]:
     """What an image lacks that the system needs beside Python packages."""
     return (_FFMPEG,) if "ffmpeg-missing" in system.checks else ()
-
-
-def installed(ground: Ground) -> str:
-    """Where the installed ROCm lies."""
-    return "/usr" if ground.rocm_kind == "distro" else "/opt/rocm"
