@@ -4,7 +4,7 @@
 #
 # For gfx906.
 # With ROCm 6.4.4 in /opt/rocm-6.4.4, and Python 3.10 (/usr/bin/python3).
-# Written by rocmkit out of a recipe with SHA-256 4e85264db3a30618f92047c2be977b56192e11b66e1d4dcf0372750852654b18.
+# Written by rocmkit out of a recipe with SHA-256 41acc43e0cf7d587c68636e47cd504e38ef1ade94e0686d34bc670420f7dad6c.
 #
 # Has to be installed:
 #   git: fetches pinned sources and applies patches
@@ -476,13 +476,13 @@ cd -- /build/src/ctranslate2/python
 run=(
   env
   CTRANSLATE2_ROOT=/build/prefix/ctranslate2
-  'CFLAGS=-g0 -ffile-prefix-map=/build=.'
+  'CXXFLAGS=-O2 -DNDEBUG -ffile-prefix-map=/build=.'
   'LDFLAGS=-Wl,-rpath,$ORIGIN'
   /build/build/venv/bin/python
   setup.py
   egg_info
   --egg-base
-  /build/build/python
+  /build/build
   --tag-build=+rocm6.4.gfx906
   build
   --build-base

@@ -4,7 +4,7 @@
 #
 # For gfx908, gfx90a, gfx942, gfx950, gfx1030, gfx1100, gfx1101, gfx1102, gfx1150, gfx1151, gfx1200, gfx1201.
 # With ROCm 7.2.3 in /opt/rocm-7.2.3, and Python 3.12 (/usr/bin/python3).
-# Written by rocmkit out of a recipe with SHA-256 4e85264db3a30618f92047c2be977b56192e11b66e1d4dcf0372750852654b18.
+# Written by rocmkit out of a recipe with SHA-256 41acc43e0cf7d587c68636e47cd504e38ef1ade94e0686d34bc670420f7dad6c.
 #
 # Has to be installed:
 #   git: fetches pinned sources and applies patches
@@ -448,13 +448,13 @@ cd -- /build/src/ctranslate2/python
 run=(
   env
   CTRANSLATE2_ROOT=/build/prefix/ctranslate2
-  'CFLAGS=-g0 -ffile-prefix-map=/build=.'
+  'CXXFLAGS=-O2 -DNDEBUG -ffile-prefix-map=/build=.'
   'LDFLAGS=-Wl,-rpath,$ORIGIN'
   /build/build/venv/bin/python
   setup.py
   egg_info
   --egg-base
-  /build/build/python
+  /build/build
   --tag-build=+rocm7.2.gfx908.gfx90a.gfx942.gfx950.gfx1030.gfx1100.gfx1101.gfx1102.gfx1150.gfx1151.gfx1200.gfx1201
   build
   --build-base

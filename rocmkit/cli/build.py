@@ -35,19 +35,24 @@ Exit codes:
   7  a step failed                     70  a bug in rocmkit
   130  interrupted: the same command goes on""",
 )
-@click.argument("recipes", nargs=-1, metavar="RECIPE…")
+@click.argument("recipes", nargs=-1, metavar="RECIPE...")
 @click.option("--arch", "archs", multiple=True, metavar="GFX", help="Card to build for: gfx906, gfx906:xnack-, native; may be repeated.")
 @click.option("--rocm", metavar="DIR", help="ROCm to build with, where there are several.")
 @click.option("--rocm-version", metavar="V", help="Plan for a ROCm that is not here, such as 6.3.")
 @click.option(
-    "--layout", type=click.Choice(["amd", "core", "debian", "wheel"]), help="Whose ROCm --rocm-version means. Default: AMD's packages."
+    "--layout",
+    type=click.Choice(["amd", "core", "debian", "wheel"]),
+    help="Whose ROCm --rocm-version means: AMD's packages (amd to 7.2, core from 7.13), Debian's own, pip's (wheel). Default: AMD's.",
 )
 @click.option("--recipe-version", "versions", multiple=True, metavar="[RECIPE=]V", help="Upstream's version. Default: the first that fits.")
 @click.option(
     "--source", "sources", multiple=True, metavar="[NAME=]PLACE", help="Take a source from a folder, archive or git address instead."
 )
 @click.option(
-    "--python", metavar="PATH", help="Python that the wheel is for. Default: as for doctor. With --rocm-version: 3.12 and the like."
+    "--python",
+    metavar="PATH",
+    help="Python that the wheel is for: an interpreter or an environment. Default: the active environment, else python3. With "
+    "--rocm-version: a release such as 3.12; default 3.10, or the image's.",
 )
 @click.option("--jobs", type=click.IntRange(1, 4096), metavar="N", help="Compilers at a time. Default: as many as cores and memory take.")
 @click.option("--launcher", type=click.Choice(["ccache", "sccache", "icecc"]), help="Start compilers through this.")
@@ -76,7 +81,7 @@ def build(recipes: tuple[str, ...], container: str | None, **typed: Any) -> Exit
       rocmkit build rocblas ctranslate2 --arch gfx906            where ROCm has no kernels for the card
       rocmkit build ctranslate2 --arch gfx906 --launcher ccache --jobs 4
       rocmkit build ctranslate2 --arch gfx906 --rocm-version 6.3 --dockerfile Dockerfile
-      rocmkit build ctranslate2 --arch gfx906 --rocm-version 6.3 --container=
+      rocmkit build ctranslate2 --arch gfx906 --rocm-version 6.3 --container
       rocmkit build ctranslate2 --arch gfx906 --source ~/src/CTranslate2    without fetching it
     """
     from rocmkit.build.load import recipes as known
@@ -87,7 +92,7 @@ def build(recipes: tuple[str, ...], container: str | None, **typed: Any) -> Exit
     wish = Wish(recipes=recipes, container=container, **{name: typed[name] for name in Wish.__struct_fields__ if name in typed})
     script, dockerfile, output = typed["script"], typed["dockerfile"], typed["output"]
     only_plans = bool(typed["dry_run"] or script or dockerfile)
-    _refuse(wish, only_plans=only_plans, install=typed["install"])
+    _refuse(wish, only_plans=only_plans, dockerfile=bool(dockerfile), install=typed["install"])
     _refuse_files(wish, [path for path in (script, dockerfile) if path], output)
     can_write(script, dockerfile, output)
     if script:
@@ -99,7 +104,7 @@ def build(recipes: tuple[str, ...], container: str | None, **typed: Any) -> Exit
     return Exit.OK if only_plans else _build(wish, output, as_json=typed["as_json"], fresh=typed["fresh"], install=typed["install"])
 
 
-def _refuse(wish: Wish, *, only_plans: bool, install: bool) -> None:
+def _refuse(wish: Wish, *, only_plans: bool, dockerfile: bool, install: bool) -> None:
     """Raise UsageError for what cannot be meant."""
     if not wish.recipes:
         raise UsageError("no recipe is named", "`rocmkit recipes` lists them: rocmkit build ctranslate2 --arch gfx906")
@@ -110,6 +115,10 @@ def _refuse(wish: Wish, *, only_plans: bool, install: bool) -> None:
             "--rocm-version plans for a ROCm that is not here, which cannot build",
             "add --dry-run, --script FILE, --dockerfile FILE or --container; --rocm DIR chooses among those that are here",
         )
+    if wish.layout and not wish.rocm_version:
+        raise UsageError("--layout is for --rocm-version, which is missing", "--rocm DIR chooses among the ROCm that are here")
+    if wish.layout and (wish.container is not None or dockerfile):
+        raise UsageError("--layout is for a ROCm on a machine; an image has its own", "leave --layout out")
     if install and (only_plans or wish.container is not None):
         raise UsageError("--install is for a build on this machine", "pip installs a wheel that a container made")
 
@@ -172,7 +181,7 @@ def _write(wish: Wish, path: Path, *, in_image: bool) -> None:
     if str(path) != "-":
         name = line(str(path))
         how = f"docker build --output out -f {name} ." if in_image else f"bash {name}"
-        sys.stderr.write(f"rocmkit: wrote {name}: `{how}` builds {line(job.plan.local_version)}\n")
+        sys.stderr.write(f"rocmkit: wrote {name}: `{how}` builds {line(job.plan.recipe)} {line(job.plan.local_version)}\n")
 
 
 def _print(wish: Wish, output: Path | None, *, as_json: bool) -> None:

@@ -67,12 +67,13 @@ def list_(as_json: bool, output: Path | None) -> Exit:
 def show(name: str, as_json: bool, output: Path | None) -> Exit:
     """Say what a recipe does: sources, changes, and what each step is for.
 
-    NAME is that of a recipe, or the path of a folder with one: a path has a slash in it. The text may be read in one minute; commands
-    stand in it as they are written, with names like {src} that `rocmkit build --dry-run` fills in.
+    NAME is that of a recipe, or the path of a folder with one: a path has a slash in it. The text is long; every release of the recipe
+    stands in it, the one that is preferred first. Commands stand there as they are written, with names like {src}:
+    `rocmkit build NAME --arch GFX --script -` prints them filled in.
 
     \b
     Examples:
-      rocmkit recipes show ctranslate2
+      rocmkit recipes show ctranslate2 | less
       rocmkit recipes show ./my-recipe
     """
     from rocmkit.build.load import find

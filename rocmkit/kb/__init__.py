@@ -5,7 +5,16 @@ Each YAML file is read when a query first needs it, and once. A query answers No
 
 from __future__ import annotations
 
-from rocmkit.kb.build import build_image, build_images, build_need, build_needs, compiler_knows, distribution_clang
+from rocmkit.kb.build import (
+    build_image,
+    build_images,
+    build_need,
+    build_needs,
+    compiler_knows,
+    distribution_clang,
+    distribution_compiles,
+    distribution_rocblas,
+)
 from rocmkit.kb.packages import gated, torchcodec, torchcodec_fits, torchcodec_for, wrong_tag
 from rocmkit.kb.releases import (
     aotriton_archs,
@@ -47,6 +56,8 @@ __all__ = [
     "ctranslate2_wheels",
     "date",
     "distribution_clang",
+    "distribution_compiles",
+    "distribution_rocblas",
     "dkms_builds",
     "driver",
     "driver_release",

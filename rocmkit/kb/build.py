@@ -80,6 +80,10 @@ class DistributionClang(Row, kw_only=True):
     """Specifier of the ROCm releases."""
     clang: str
     """Major version, `21`."""
+    compiles: tuple[str, ...] = ()
+    """Base names and generic targets that it compiles for, beyond those that AMD's clang of that ROCm is known to."""
+    rocblas: tuple[str, ...] = ()
+    """Base names that its rocBLAS has kernels for; empty: not known."""
 
 
 class _File(Model, kw_only=True):
@@ -132,4 +136,20 @@ def build_image(rocm: str) -> Image | None:
 
 def distribution_clang(rocm: str) -> str | None:
     """The major version of the clang that Debian's own ROCm of that release goes with; None: no such packages are known."""
-    return next((row.clang for row in _file().distributions if within(row.rocm, rocm)), None)
+    return row.clang if (row := _distribution(rocm)) else None
+
+
+def distribution_compiles(target: str, rocm: str) -> bool | None:
+    """Whether the clang of Debian's own ROCm of that release compiles for a target id or a generic target; None: not known."""
+    row = _distribution(rocm)
+    return True if row and base(target) in row.compiles else compiler_knows(target, rocm) or None
+
+
+def distribution_rocblas(target: str, rocm: str) -> bool | None:
+    """Whether Debian's own rocBLAS of that ROCm release has kernels for a target id; None: not known."""
+    row = _distribution(rocm)
+    return base(target) in row.rocblas if row and row.rocblas else None
+
+
+def _distribution(rocm: str) -> DistributionClang | None:
+    return next((row for row in _file().distributions if within(row.rocm, rocm)), None)

@@ -87,17 +87,6 @@ class Image(Row, kw_only=True):
     """Whose it is."""
 
 
-class BuildImage(Row, kw_only=True):
-    """A container image with compilers and AMD's packages of a ROCm."""
-
-    image: str
-    """As docker takes it."""
-    rocm: str
-    """ROCm release inside, `6.3`."""
-    setup: str
-    """Command that brings what builds need beside ROCm."""
-
-
 class SourceBuild(Row, kw_only=True):
     """A build from source on an installed ROCm."""
 
@@ -120,7 +109,7 @@ class SourceBuild(Row, kw_only=True):
 class _File(Model, kw_only=True):
     systems: tuple[SpeechSystem, ...]
     images: tuple[Image, ...]
-    build_images: tuple[BuildImage, ...]
+    build_setup: str
     builds: tuple[SourceBuild, ...]
 
 
@@ -144,6 +133,6 @@ def source_build(package: str, rocm: str) -> SourceBuild | None:
     return next((row for row in _file().builds if row.package == package and within(row.rocm, rocm)), None)
 
 
-def build_images() -> tuple[BuildImage, ...]:
-    """Images to build in, oldest ROCm first."""
-    return _file().build_images
+def build_setup() -> str:
+    """The command that brings, in an image of `kb.build_images()`, what builds by hand need beside ROCm."""
+    return _file().build_setup

@@ -14,6 +14,8 @@ from rocmkit.report.preflight import duration, problems
 from rocmkit.report.terminal import clean, line
 
 _MARKS = {"ok": "ok", "found": "error", "unknown": "gap"}
+#: Verdicts that have other words than their outcome: a plan says the same so.
+_WORDS = {"missing": "NOT YET"}
 _STYLES = {"built": "bold green", "interrupted": "bold yellow", "missing": "bold yellow"}
 
 
@@ -44,8 +46,11 @@ def _lines(one: Building, command: Sequence[str], style: Style, marks: Mapping[s
         yield from notes(one.notes, style, width)
     yield ""
     if one.outcome in {"failed", "interrupted", "missing"}:
-        yield f"The same command {'goes on from there' if one.steps else 'then builds it'}:"
+        yield "The same command goes on from there:" if one.steps else "Once that is mended, the same command builds it:"
         yield label("run") + style("cyan", "rocmkit " + " ".join(map(quote, map(line, command))))
+        yield ""
+    if one.outcome == "not-proven":
+        yield from wrapped("", f"It was not brought to its place, and lies in {one.work}, with the logs.", width, indent=0)
         yield ""
     yield style(_STYLES.get(one.outcome, "bold red"), _verdict(one))
 
@@ -57,7 +62,7 @@ def _verdict(one: Building) -> str:
         what = line((one.wheel or one.prefix).rpartition("/")[2] if one.wheel else one.local_version)
         unknown = f"; {open_questions} thing{'s' * (open_questions != 1)} could not be told" if open_questions else ""
         return f"BUILT: {what}, for {', '.join(one.gfx) or 'no GPU'}{unknown}"
-    return f"{one.outcome.replace('-', ' ').upper()}{because}"
+    return f"{_WORDS.get(one.outcome, one.outcome.replace('-', ' ').upper())}{because}"
 
 
 def _failure(failure: Failure, one: Building, style: Style, marks: Mapping[str, str], width: int) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import takewhile
 
 from rocmkit.build.recipe import Cost
 from rocmkit.build.toolchain import Toolchain
@@ -29,10 +30,11 @@ def render(found: Planned | Plans, *, color: bool, unicode: bool, width: int = 1
 def _lines(plan: Planned, style: Style, marks: Mapping[str, str], width: int) -> Iterator[str]:
     yield style("bold", "rocmkit build") + f"  {line(plan.recipe)} {line(plan.version)}: {line(plan.title)}"
     yield ""
-    yield from _labelled("makes", plan.wheel or f"{plan.local_version} in {plan.prefix}", width)
+    yield from _labelled("makes", plan.wheel or f"{plan.recipe}-{plan.local_version}, a folder", width)
     yield from _labelled("for", ", ".join(plan.arch), width)
     yield from _labelled("with", toolchain(plan.toolchain), width)
     yield from _labelled("in", plan.work, width)
+    yield from _labelled("to", plan.out, width)
     yield from blocks(plan.blocked_by, style, marks, width)
     yield from _sources(plan.pins, style, marks, width)
     yield from _steps(plan, style, width)
@@ -40,7 +42,7 @@ def _lines(plan: Planned, style: Style, marks: Mapping[str, str], width: int) ->
     yield style("bold", "What it takes" if plan.preflight else "What it takes, planned for another machine")
     core = core_minutes(plan.cost, len(plan.arch))
     if plan.preflight:
-        yield from needed(plan.preflight, core, width)
+        yield from needed(plan.preflight, core, plan.cost.memory_per_job_gib, width)
         yield from problems(plan.preflight.problems, style, marks, width)
     else:
         yield from _labelled("time", f"about {duration(core * 60)} of one processor core", width)
@@ -112,10 +114,15 @@ def _sources(pins: tuple[Pin, ...], style: Style, marks: Mapping[str, str], widt
 def _steps(plan: Planned, style: Style, width: int) -> Iterator[str]:
     yield ""
     yield style("bold", f"Steps: {len(plan.steps)}") + "  (`--script FILE` and `--json` have the commands)"
-    wide = min(max((len(step.name) for step in plan.steps), default=0), _NAME)
+    fetching = sum(1 for _ in takewhile(lambda step: step.stage == "fetch", plan.steps))  # up to four for each source: one line says it
+    if fetching:
+        yield from wrapped(
+            f"  {'fetch':<8} {f'1-{fetching}':>4} ", "gets the sources above, and holds them to what is pinned", width, indent=16
+        )
+    wide = min(max((len(step.name) for step in plan.steps[fetching:]), default=0), _NAME)
     stage = ""
-    for number, step in enumerate(plan.steps, 1):
-        text = step.why + (" (network)" if step.network and step.stage != "fetch" else "")
+    for number, step in enumerate(plan.steps[fetching:], fetching + 1):
+        text = step.why + (" (network)" if step.network else "")
         head = f"  {'' if step.stage == stage else step.stage:<9} {number:>3} "
         stage, name, indent = step.stage, line(step.name), len(head) + wide + 2
         if len(name) > wide:
@@ -131,9 +138,10 @@ def _labelled(word: str, text: str, width: int) -> Iterator[str]:
 def _verdict(plan: Planned, style: Style) -> Iterator[str]:
     if not plan.feasible:
         many = len(plan.blocked_by)
-        yield style("bold red", f"BLOCKED: {many} reason{'s' * (many != 1)}; nothing would be built")
+        yield style("bold red", f"BLOCKED: {many} reason{'s' * (many != 1)}, see above; rocmkit does not begin such a build")
     elif plan.preflight and plan.preflight.stops:
         yield style("bold yellow", "NOT YET: something is missing on this machine, see above")
     else:
         loose = sum(bool(pin.unpinned) for pin in plan.pins)
-        yield style("bold green", "FEASIBLE" + (f", with {loose} unpinned source{'s' * (loose != 1)}" if loose else ""))
+        trust = f", with {loose} unpinned source{'s' * (loose != 1)}" if loose else ""
+        yield style("bold green", f"FEASIBLE{trust}" + ("; without --dry-run it is built" if plan.preflight else ""))

@@ -20,13 +20,13 @@ def problems(found: Iterable[Problem], style: Style, marks: Mapping[str, str], w
             yield label("run") + style("cyan", clean(one.command))
 
 
-def needed(found: Preflight, cores: float, width: int) -> Iterator[str]:
-    """What the build takes, beside what the machine has. `cores` are the minutes of one core."""
+def needed(found: Preflight, cores: float, memory_gib: float, width: int) -> Iterator[str]:
+    """What the build takes, beside what the machine has: `cores` minutes of one core, and so much memory for each compiler."""
     several = f", {found.jobs} compilers at a time" if found.jobs > 1 else ""
     for word, text in (
         ("time", f"about {duration(found.minutes * 60)}{several} ({duration(cores * 60)} of one core, as measured elsewhere)"),
         ("disk", f"{found.disk_gib:g} GiB in the work folder"),
-        ("memory", _memory(found)),
+        ("memory", f"{memory_gib:g} GiB for each compiler; {_memory(found)}"),
         ("network", ", ".join(found.hosts) or "none"),
     ):
         yield from wrapped(label(word), text, width, indent=INDENT)

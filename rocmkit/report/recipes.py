@@ -107,15 +107,19 @@ def table(rows: Listing, *, color: bool, unicode: bool, width: int) -> str:
     return _text(lines if rows.recipes else ["No recipe is here."], unicode=unicode)
 
 
+#: Whose ROCm a layout is, in words.
+_LAYOUTS = {"amd": "AMD's packages", "core": "AMD's Core SDK", "debian": "a distribution's packages", "wheel": "pip"}
+
+
 def _for(rocm: str, layouts: tuple[str, ...], archs: tuple[str, ...], wavefront: int, python: str) -> str:
     """What a release is for, in words."""
     parts = [f"ROCm {rocm}" if rocm else "any ROCm"]
     if set(layouts) != set(LAYOUTS):
-        parts.append("laid out as " + " or ".join(layouts))
+        parts.append("from " + " or ".join(_LAYOUTS.get(layout, layout) for layout in layouts))
     if archs:
         parts.append(" ".join(archs))
     elif wavefront:
-        parts.append(f"GPUs with a wavefront of {wavefront}")
+        parts.append(f"GPUs with {wavefront} lanes in a wavefront" + (", such as gfx9" if wavefront == 64 else ""))
     return "; ".join((*parts, *((f"Python {python}",) if python else ())))
 
 

@@ -3,7 +3,7 @@
 #
 # For gfx906.
 # With ROCm 6.1.2 in /opt/rocm-6.1.2, and Python 3.10 (/usr/bin/python3).
-# Written by rocmkit out of a recipe with SHA-256 4e85264db3a30618f92047c2be977b56192e11b66e1d4dcf0372750852654b18.
+# Written by rocmkit out of a recipe with SHA-256 41acc43e0cf7d587c68636e47cd504e38ef1ade94e0686d34bc670420f7dad6c.
 #
 # Has to be installed:
 #   git: fetches pinned sources and applies patches
@@ -137,10 +137,10 @@ struct __hip_bfloat16 {
 
  private:
   // To the nearest, ties to even: an infinity stays one, as adding the half of a unit cannot carry into its exponent; a NaN is kept apart,
-  // because the carry could make it an infinity or a zero.
+  // because the carry could make it an infinity or a zero; it is told by its bits, which no fast arithmetic takes away.
   static __host__ __device__ unsigned short upper(float value) {
     const unsigned int word = __builtin_bit_cast(unsigned int, value);
-    if (value != value) return static_cast<unsigned short>(word >> 16 | 0x40);
+    if ((word & 0x7fffffff) > 0x7f800000) return static_cast<unsigned short>(word >> 16 | 0x40);
     return static_cast<unsigned short>((word + 0x7fff + (word >> 16 & 1)) >> 16);
   }
 
@@ -431,13 +431,13 @@ cd -- /build/src/ctranslate2/python
 run=(
   env
   CTRANSLATE2_ROOT=/build/prefix/ctranslate2
-  'CFLAGS=-g0 -ffile-prefix-map=/build=.'
+  'CXXFLAGS=-O2 -DNDEBUG -ffile-prefix-map=/build=.'
   'LDFLAGS=-Wl,-rpath,$ORIGIN'
   /build/build/venv/bin/python
   setup.py
   egg_info
   --egg-base
-  /build/build/python
+  /build/build
   --tag-build=+rocm6.1.gfx906
   build
   --build-base

@@ -4,7 +4,7 @@
 #
 # For gfx90a:xnack-, gfx1100, gfx1201.
 # With ROCm 7.14.0 in /opt/rocm/core-7.14, and Python 3.12 (/usr/bin/python3).
-# Written by rocmkit out of a recipe with SHA-256 4e85264db3a30618f92047c2be977b56192e11b66e1d4dcf0372750852654b18.
+# Written by rocmkit out of a recipe with SHA-256 41acc43e0cf7d587c68636e47cd504e38ef1ade94e0686d34bc670420f7dad6c.
 #
 # Has to be installed:
 #   git: fetches pinned sources and applies patches
@@ -44,7 +44,7 @@ RUN <<'ROCMKIT_END'
 #!/bin/bash
 set -euo pipefail
 apt-get update
-DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates git cmake ninja-build g++ binutils python3.12-dev python3.12-venv amdrocm-llvm-dev amdrocm-runtime-dev amdrocm-blas-dev amdrocm-hipblas-common-dev amdrocm-rand-dev amdrocm-ccl-dev
+DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates git cmake ninja-build g++ binutils python3.12-dev python3.12-venv
 rm -rf /var/lib/apt/lists/*
 ROCMKIT_END
 
@@ -449,13 +449,13 @@ cd -- /build/src/ctranslate2/python
 run=(
   env
   CTRANSLATE2_ROOT=/build/prefix/ctranslate2
-  'CFLAGS=-g0 -ffile-prefix-map=/build=.'
+  'CXXFLAGS=-O2 -DNDEBUG -ffile-prefix-map=/build=.'
   'LDFLAGS=-Wl,-rpath,$ORIGIN'
   /build/build/venv/bin/python
   setup.py
   egg_info
   --egg-base
-  /build/build/python
+  /build/build
   --tag-build=+rocm7.14.gfx90a.xnackoff.gfx1100.gfx1201
   build
   --build-base

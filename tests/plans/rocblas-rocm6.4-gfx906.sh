@@ -3,7 +3,7 @@
 #
 # For gfx906.
 # With ROCm 6.4.4 in /opt/rocm-6.4.4, and Python 3.10 (/usr/bin/python3).
-# Written by rocmkit out of a recipe with SHA-256 61f6bba5736de057978c252e351635137c2c8274013ce3d30a152c63e247b7f7.
+# Written by rocmkit out of a recipe with SHA-256 350991d787cff2a3e1a6784ddf46b222a2ce4d0ab429c3982aa421a5d0050c63.
 #
 # Has to be installed:
 #   git: fetches pinned sources and applies patches
@@ -21,7 +21,8 @@
 #   tensile: https://github.com/ROCm/Tensile.git at be49885fce2a61b600ae4593f1c2d00c8b4fa11e
 #
 # Note: Configured, its tuned kernels for gfx906 partly assembled, and seven of its 455 files compiled, with Debian's ROCm 6.4; not linked and not run on a GPU.
-# Note: rocBLAS names another commit of the same Tensile release, 4.43.0, than the one that is pinned here; that one could not be had.
+# Note: rocBLAS names another commit of the same Tensile release, 4.43.0, than the one that is pinned here, with which all of this was tried.
+# Note: Tensile takes every processor core, whatever --jobs says, at about 1 GiB each.
 # Note: The library holds code for the cards that were asked for and for no others: with several kinds of cards ask for all of them.
 
 set -euo pipefail

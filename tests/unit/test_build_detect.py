@@ -190,7 +190,7 @@ def test_a_live_compiler_is_asked_for_its_version(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("version", "layout", "root", "llvm"),
     [
-        ("5.7", None, "/opt/rocm-5.7.0", "/opt/rocm-5.7.0/llvm/bin"),
+        ("5.7", None, "/opt/rocm", "/opt/rocm/llvm/bin"),
         ("6.3.4", None, "/opt/rocm-6.3.4", "/opt/rocm-6.3.4/llvm/bin"),
         ("6.4", "debian", "/usr", "/usr/lib/llvm-21/bin"),
         ("7.14", None, "/opt/rocm/core-7.14", "/opt/rocm/core-7.14/lib/llvm/bin"),

@@ -119,7 +119,11 @@ def rocblas_no_tensile(gpus: tuple[Gpu, ...], python: Python, rocm: tuple[Rocm, 
 
     ## Fix
 
-    Go back to the last torch whose rocBLAS has the files: for gfx906 that is torch 2.9.1 for ROCm 6.3.
+    For torch: go back to the last one whose rocBLAS has the files; for gfx906 that is torch 2.9.1 for ROCm 6.3.
+
+    For CTranslate2 and others that use the system's rocBLAS: build them with ROCm 6.3, in a container if need be
+    (`rocmkit build ctranslate2 --arch gfx906 --rocm-version 6.3 --container`); on ROCm 6.4 build rocBLAS first
+    (`rocmkit build rocblas ctranslate2 --arch gfx906`). Debian's own rocBLAS holds gfx906.
 
     ## Safe to ignore when
 

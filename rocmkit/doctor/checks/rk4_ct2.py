@@ -156,7 +156,7 @@ def ct2_rocm_wrong_arch(gpus: tuple[Gpu, ...], python: Python, env: dict[str, st
 
     ## Fix
 
-    Build CTranslate2 with `CMAKE_HIP_ARCHITECTURES` set to this GPU, on the ROCm that is installed; or install ROCm 7.2 where the
+    Build CTranslate2 for this GPU on the ROCm that is installed: `rocmkit build ctranslate2 --arch native`; or install ROCm 7.2 where the
     official wheels cover the GPU.
 
     ## Safe to ignore when

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rocmkit import kb
 from rocmkit.doctor.checks._fixes import newest
+from rocmkit.doctor.checks._stack import release
 from rocmkit.doctor.routes.ground import Ground
 from rocmkit.doctor.routes.recipe import building, in_image
 from rocmkit.doctor.routes.source import home
@@ -109,7 +110,7 @@ def _ct2(ground: Ground, offers: tuple[Offer, ...]) -> Idea:
             known="inferred",
             sources=("OpenNMT/CTranslate2#1989",),
         )
-    where = "on this machine's ROCm" if here or image is None else f"with ROCm {image.rocm}, whose rocBLAS holds {gfx}"
+    where = "on this machine's ROCm" if here or image is None else f"with ROCm {release(image.rocm)}, whose rocBLAS holds {gfx}"
     wheels = kb.ctranslate2_wheels()
     return Idea(
         name=name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rocmkit import kb
 from rocmkit.doctor import advice
+from rocmkit.doctor.checks._stack import release
 from rocmkit.doctor.routes.ground import NO_KERNELS, Ground
 from rocmkit.doctor.routes.place import USUAL, Place, container, here, packages, suits
 from rocmkit.doctor.routes.source import home, rocblas_note
@@ -84,6 +85,7 @@ def _on_this_rocm(system: SpeechSystem, ground: Ground, offer: Offer, kernels: O
         commands=(
             *place.make,
             f"rocmkit build {names} --arch {ground.gfx} --python {place.word} --install",
+            *((_use(kernels, ground),) if kernels else ()),
             *_after(system, offer, place, size),
         ),
         vram=size,
@@ -92,7 +94,12 @@ def _on_this_rocm(system: SpeechSystem, ground: Ground, offer: Offer, kernels: O
     )
 
 
-_KERNELS = "The build says at its end how its rocBLAS is used: without that, programs still take the one that lacks the GPU."
+_KERNELS = "Programs take the ROCm's own rocBLAS, which lacks the GPU, unless LD_LIBRARY_PATH leads to the one that was built."
+
+
+def _use(kernels: Offer, ground: Ground) -> str:
+    """What makes programs take the rocBLAS that was built in this folder."""
+    return f'export LD_LIBRARY_PATH="$PWD/{kernels.recipe}-{kernels.version}+rocm{ground.rocm}.{ground.gfx}/lib:$LD_LIBRARY_PATH"'
 
 
 def _in_an_image(system: SpeechSystem, ground: Ground, offers: tuple[Offer, ...], size: Vram | None) -> tuple[Route, ...]:
@@ -101,14 +108,15 @@ def _in_an_image(system: SpeechSystem, ground: Ground, offers: tuple[Offer, ...]
     if image is None or offer is None:
         return ()
     place = container()
-    wheel = f"./{offer.package}-{offer.version}+rocm{image.rocm}.{ground.gfx}-*.whl"
-    build = f"rocmkit build {offer.recipe} --arch {ground.gfx} --rocm-version {image.rocm} --container {image.image} --out ."
+    rocm = release(image.rocm)
+    wheel = f"./{offer.package}-{offer.version}+rocm{rocm}.{ground.gfx}-*.whl"
+    build = f"rocmkit build {offer.recipe} --arch {ground.gfx} --rocm-version {rocm} --container"
     return (
         route(
             system,
             ground,
             "recipe",
-            f"Build {offer.package} {offer.version} in a container with ROCm {image.rocm}, whose rocBLAS holds {ground.gfx}, by rocmkit's "
+            f"Build {offer.package} {offer.version} in a container with ROCm {rocm}, whose rocBLAS holds {ground.gfx}, by rocmkit's "
             f"recipe. {offer.why}",
             place,
             status="buildable",
@@ -116,7 +124,7 @@ def _in_an_image(system: SpeechSystem, ground: Ground, offers: tuple[Offer, ...]
             sources=(*offer.sources, *image.sources),
             commands=(
                 build,
-                *docker(image.image, _PIP, *place.pip(f"install --no-deps {wheel}"), *_after(system, offer, place, size)),
+                *docker(image.name, _PIP, *place.pip(f"install --no-deps {wheel}"), *_after(system, offer, place, size)),
             ),
             vram=size,
             notes=(INSIDE, *offer.notes, *_older_notes(system, offer)),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from rocmkit import kb
+from rocmkit.doctor.checks._stack import release
 from rocmkit.doctor.routes.ground import NO_KERNELS, Ground
 from rocmkit.doctor.routes.place import Place, container, here, packages
 from rocmkit.doctor.routes.values import Route, Status, Vram
 from rocmkit.doctor.routes.ways import INSIDE, docker, route, transcribing
 from rocmkit.kb import systems as knowledge
-from rocmkit.kb.systems import BuildImage, SourceBuild, SpeechSystem
+from rocmkit.kb.build import Image
+from rocmkit.kb.systems import SourceBuild, SpeechSystem
 
 
 def routes(system: SpeechSystem, ground: Ground, package: str, size: Vram | None) -> tuple[Route, ...]:
@@ -22,9 +24,9 @@ def routes(system: SpeechSystem, ground: Ground, package: str, size: Vram | None
     )
 
 
-def home(gfx: str) -> BuildImage | None:
+def home(gfx: str) -> Image | None:
     """The newest image whose rocBLAS holds a GPU."""
-    return next((image for image in reversed(knowledge.build_images()) if kb.rocblas_kernels(gfx, image.rocm)), None)
+    return next((image for image in reversed(kb.build_images()) if kb.rocblas_kernels(gfx, image.rocm)), None)
 
 
 def _made(package: str, rocm: str, gfx: str) -> SourceBuild | None:
@@ -65,12 +67,13 @@ def _in_an_image(system: SpeechSystem, ground: Ground, package: str, size: Vram 
             system,
             ground,
             "source",
-            f"Build {package} {build.version} in a container with ROCm {image.rocm}, whose rocBLAS holds {ground.gfx}. {build.what}",
+            f"Build {package} {build.version} in a container with ROCm {release(image.rocm)}, whose rocBLAS holds {ground.gfx}. "
+            f"{build.what}",
             place,
             status="buildable",
             known="inferred",
             sources=(*build.sources, *image.sources),
-            commands=docker(image.image, image.setup, *lines),
+            commands=docker(image.name, knowledge.build_setup(), *lines),
             vram=size,
             notes=(INSIDE,),
         ),

@@ -30,10 +30,10 @@ struct __hip_bfloat16 {
 
  private:
   // To the nearest, ties to even: an infinity stays one, as adding the half of a unit cannot carry into its exponent; a NaN is kept apart,
-  // because the carry could make it an infinity or a zero.
+  // because the carry could make it an infinity or a zero; it is told by its bits, which no fast arithmetic takes away.
   static __host__ __device__ unsigned short upper(float value) {
     const unsigned int word = __builtin_bit_cast(unsigned int, value);
-    if (value != value) return static_cast<unsigned short>(word >> 16 | 0x40);
+    if ((word & 0x7fffffff) > 0x7f800000) return static_cast<unsigned short>(word >> 16 | 0x40);
     return static_cast<unsigned short>((word + 0x7fff + (word >> 16 & 1)) >> 16);
   }
 
