@@ -90,10 +90,24 @@ def _hint(name: str, generics: dict[str, list[str]]) -> str:
         if (known := kb.arch(gfx)) and any(words <= set(re.findall(r"[a-z]+|[0-9]+", product.lower())) for product in known.products)
     ]
     near = by_product[:_NEAR] if words else []
-    near = near or difflib.get_close_matches(name[:_SHOWN].lower(), [NATIVE, *kb.archs(), *generics], n=_NEAR, cutoff=0.6)
+    near = near or _alike(name[:_SHOWN].lower(), [NATIVE, *kb.archs(), *generics])
     if near:
         return f"did you mean {' or '.join(near)}?"
     return "rocminfo prints the architecture of a card, such as gfx906; --arch native takes that of this machine"
+
+
+def _alike(name: str, known: list[str]) -> list[str]:
+    """The names that are written most alike; of two that are equally so, the one with the nearer number: gfx906 for gfx905."""
+    number = _number(name)
+    alike = difflib.get_close_matches(name, known, n=len(known), cutoff=0.6)
+    ratio = {one: difflib.SequenceMatcher(a=one, b=name).ratio() for one in alike}
+    return sorted(alike, key=lambda one: (-ratio[one], abs(_number(one) - number), one))[:_NEAR]
+
+
+def _number(name: str) -> int:
+    """The number in an architecture's name, which is hexadecimal; 0 where there is none."""
+    digits = re.match(r"gfx([0-9a-f]{1,8})", name)
+    return int(digits[1], 16) if digits else 0
 
 
 def _native(gpus: tuple[Gpu, ...] | Gap | None) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from rocmkit.build.state import write_whole
 from rocmkit.build.values import Plan, PlanStep, Progress, Ran, StepRun, Tell
 from rocmkit.build.watching import Pace
 from rocmkit.build.wish import Wish, real, work_of
-from rocmkit.build.workplace import held
+from rocmkit.build.workplace import inside
 from rocmkit.errors import UsageError
 from rocmkit.host.base import Host, NotAsked, whole
 from rocmkit.model import Model
@@ -84,7 +84,7 @@ def contained(jobs: Sequence[Job], wish: Wish, host: Host) -> tuple[list[Job], C
         silent = f"{name} does not answer: {host.private.hide_text(found.why_not or '')}" if found else "there is neither docker nor podman"
         text = f"no container can be built here, {silent}; where one can, --dockerfile Dockerfile in place of --container writes the file"
         own = [replace(job, lacking=Problem(id="container-engine", text=text, fatal=True, command=by_hand(name))) for job in own]
-    return own, lambda plan, tell, fresh: carry(plan, texts[plan.recipe], name, tell, fresh=fresh)
+    return own, lambda plan, tell, lock: carry(plan, texts[plan.recipe], name, tell, lock)
 
 
 def here(plan: Plan, work: Path, out: Path) -> Plan:
@@ -95,21 +95,20 @@ def here(plan: Plan, work: Path, out: Path) -> Plan:
     return replace(plan, work=str(work), out=str(out), dist=result, prefix=result)
 
 
-def carry(plan: Plan, text: str, name: str, tell: Tell | None, *, fresh: bool) -> Ran:
-    """Build the Dockerfile `text`. Raises OSError where the work folder cannot be written, UsageError where another build holds it."""
+def carry(plan: Plan, text: str, name: str, tell: Tell | None, lock: int) -> Ran:
+    """Build the Dockerfile `text`. Raises OSError where the work folder cannot be written, UsageError where a link leads out of it."""
     work = Path(plan.work)
     folder, result = work / "build" / "container", Path(plan.dist)
-    context = folder / "context"
-    with held(work, fresh=fresh) as lock:
-        if result.exists():
-            shutil.rmtree(result)
-        for path in (context, result):
-            path.mkdir(parents=True, exist_ok=True)
-        file, log = folder / "Dockerfile", folder / "build.log"
-        write_whole(file, text)
-        argv = command(name, str(file), str(result), str(context))
-        step = PlanStep(name=STEP, stage="build", argv=argv, cwd=str(folder), env={}, why="All steps, in a container.", digest=plan.digest)
-        return _ran(step, log, lock, tell, {**os.environ, "DOCKER_BUILDKIT": "1"})
+    context, file, log = folder / "context", folder / "Dockerfile", folder / "build.log"
+    inside(work, (context, result, file, log))
+    if result.exists():
+        shutil.rmtree(result)
+    for path in (context, result):
+        path.mkdir(parents=True, exist_ok=True)
+    write_whole(file, text)
+    argv = command(name, str(file), str(result), str(context))
+    step = PlanStep(name=STEP, stage="build", argv=argv, cwd=str(folder), env={}, why="All steps, in a container.", digest=plan.digest)
+    return _ran(step, log, lock, tell, {**os.environ, "DOCKER_BUILDKIT": "1"})
 
 
 def _ran(step: PlanStep, log: Path, lock: int, tell: Tell | None, env: Mapping[str, str]) -> Ran:

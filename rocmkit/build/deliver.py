@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import glob
+import hashlib
 import os
 import shutil
 import tempfile
@@ -14,6 +17,7 @@ from msgspec.structs import replace
 
 from rocmkit.build.values import Plan, Proof
 from rocmkit.build.wheelfiles import sha256
+from rocmkit.trial.inside.sweep import sweep
 
 
 def destination(plan: Plan) -> Path:
@@ -25,28 +29,36 @@ def destination(plan: Plan) -> Path:
 
 
 def deliver(plan: Plan, proof: Proof) -> Proof:
-    """Copy what was proved to the plan's `out`, and say where it is now. Raises OSError; then nothing new is there."""
+    """Copy what was proved to the plan's `out`, and say where it is now. Raises OSError; then nothing new is there.
+
+    For whoever holds the work folder: what an earlier run out of it has left half copied is taken away.
+    """
     out = Path(plan.out)
     out.mkdir(parents=True, exist_ok=True)
+    place = out / Path(proof.wheel).name if proof.wheel else destination(plan)
+    beside = f"{_beside(place)}{hashlib.sha256(plan.work.encode()).hexdigest()[:12]}-"
+    for left in out.glob(f"{glob.escape(beside)}*"):
+        sweep(str(left))
     if proof.wheel:
-        place = out / Path(proof.wheel).name
-        _file(Path(proof.wheel), place, proof.sha256)
+        _file(Path(proof.wheel), place, proof.sha256, beside)
         return replace(proof, wheel=str(place))
-    place = destination(plan)
-    _folder(Path(plan.prefix), place)
+    prefix = Path(plan.prefix)
+    if place.parent.resolve().is_relative_to(prefix.resolve()):
+        raise OSError(errno.EINVAL, f"it lies in {prefix}, which would be copied into itself", str(out))
+    _folder(prefix, place, beside)
     return replace(proof, artefacts=tuple(str(place) if one == plan.prefix else one for one in proof.artefacts))
 
 
 def write_atomically(place: Path, data: bytes) -> None:
     """Write a file so that nobody ever sees a part of it. Raises OSError."""
-    with _new(place) as file:
+    with _new(place, _beside(place)) as file:
         file.write(data)
 
 
-def _file(source: Path, place: Path, digest: str | None) -> None:
+def _file(source: Path, place: Path, digest: str | None, beside: str) -> None:
     if place.exists() and place.samefile(source):
         return
-    with _new(place) as file, source.open("rb") as given:
+    with _new(place, beside) as file, source.open("rb") as given:
         shutil.copyfileobj(given, file, 1 << 20)
         file.flush()
         if sha256(Path(file.name)) != digest:
@@ -54,9 +66,9 @@ def _file(source: Path, place: Path, digest: str | None) -> None:
 
 
 @contextlib.contextmanager
-def _new(place: Path) -> Iterator[BinaryIO]:
+def _new(place: Path, beside: str) -> Iterator[BinaryIO]:
     """A file that takes its place when all went well, and is gone where not."""
-    with tempfile.TemporaryDirectory(prefix=_beside(place), dir=place.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=beside, dir=place.parent) as folder:
         written = Path(folder, place.name)
         with written.open("xb") as file:
             yield file
@@ -65,9 +77,9 @@ def _new(place: Path) -> Iterator[BinaryIO]:
         written.replace(place)
 
 
-def _folder(source: Path, place: Path) -> None:
+def _folder(source: Path, place: Path, beside: str) -> None:
     """A copy of a folder, links as links. One that is there already is put aside first, and taken away when the new one stands."""
-    with tempfile.TemporaryDirectory(prefix=_beside(place), dir=place.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=beside, dir=place.parent) as folder:
         new, old = Path(folder, "new"), Path(folder, "old")
         shutil.copytree(source, new, symlinks=True)
         if place.exists():

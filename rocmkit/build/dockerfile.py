@@ -52,7 +52,7 @@ def _installed(plan: Plan) -> list[str]:
     how = _INSTALL.get(plan.toolchain.distribution.manager or "")
     if how is None:
         return ["", *comment("WARNING: the image's package manager is not known, so it has to hold all of this already.")]
-    needs = (*plan.needs, *((plan.launcher,) if plan.launcher else ()))
+    needs = (*(need for need in plan.needs if not _held(need, plan.toolchain.image)), *((plan.launcher,) if plan.launcher else ()))
     found = packages(needs, plan.toolchain)
     unnamed = [*found.unnamed, *(need for need in needs if kb.build_need(need) is None)]
     lines = [line for name in unnamed for line in comment(f"WARNING: no package is known that brings {name}.")]
@@ -62,6 +62,12 @@ def _installed(plan: Plan) -> list[str]:
     if found.pip:
         commands.append(shlex.join((plan.toolchain.python.executable, "-m", "pip", "install", *found.pip)))
     return ["", *lines, *(_run(commands) if commands else ())]
+
+
+def _held(need: str, image: str | None) -> bool:
+    """Whether the image has a part of ROCm for sure: -full ones have all, and maybe no repository to bring it once more."""
+    full = any(one.name.endswith("-full") and (image or "").partition("@")[0] == one.name for one in kb.build_images())
+    return full and (found := kb.build_need(need)) is not None and "any" not in found[0].packages
 
 
 def _files(plan: Plan) -> list[str]:

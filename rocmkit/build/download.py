@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import errno
 import http.client
@@ -12,7 +13,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -54,7 +55,7 @@ def download(url: str, to: Path, expected: str, *, told: Told, log: Callable[[st
     if expected and sha256(to) == expected:
         log(f"{to} is there already, with SHA-256 {expected}")
         return
-    part = to.with_name(f"{to.name}.part")
+    part = part_of(to)
     if not expected:  # of a part that nothing is known of
         part.unlink(missing_ok=True)
     for attempt in range(1, TRIES + 1):
@@ -80,6 +81,11 @@ def download(url: str, to: Path, expected: str, *, told: Told, log: Callable[[st
     raise DownloadError(f"{_shown(url)}: it could not be fetched whole")
 
 
+def part_of(to: Path) -> Path:
+    """Where a file is until it is whole."""
+    return to.with_name(f"{to.name}.part")
+
+
 def _fetch(url: str, part: Path, told: Told, log: Callable[[str], None]) -> None:
     """Fetch what is missing of the part."""
     if urllib.parse.urlsplit(url).scheme == "file":
@@ -89,7 +95,7 @@ def _fetch(url: str, part: Path, told: Told, log: Callable[[str], None]) -> None
     have = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": f"rocmkit/{__version__}", "Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
     try:
-        with _opener().open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_S) as answer:  # noqa: S310 - http(s) alone
+        with _opener().open(_request(url, headers), timeout=TIMEOUT_S) as answer:
             if answer.status == 206:
                 begin = _RANGE.match(answer.headers.get("Content-Range", ""))
                 if begin is None or int(begin[1]) != have:
@@ -114,6 +120,16 @@ def _fetch(url: str, part: Path, told: Told, log: Callable[[str], None]) -> None
         raise _Again(str(error.reason)) from None
     except (http.client.HTTPException, TimeoutError, ConnectionError, ValueError) as error:
         raise _Again(f"{type(error).__name__}: {error}") from None
+
+
+def _request(url: str, headers: Mapping[str, str]) -> urllib.request.Request:
+    """What asks for a file, as who the address says. Where a server sends us on to, nobody is told of that."""
+    request = urllib.request.Request(_plain(url), headers=dict(headers))  # noqa: S310 - http(s) alone
+    who, sign, _ = urllib.parse.urlsplit(url).netloc.rpartition("@")
+    if sign:  # RFC 7617
+        words = base64.b64encode(urllib.parse.unquote_to_bytes(who)).decode()
+        request.add_unredirected_header("Authorization", f"Basic {words}")
+    return request
 
 
 def _copy(read: Callable[[int], bytes], file: IO[bytes], have: int, total: int | None, told: Told) -> None:
@@ -173,7 +189,12 @@ def _opener() -> urllib.request.OpenerDirector:
     return opener
 
 
+def _plain(url: str) -> str:
+    """An address without who asks."""
+    parts = urllib.parse.urlsplit(url)
+    return urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
 def _shown(url: str) -> str:
     """An address without who asks and with what right."""
-    parts = urllib.parse.urlsplit(url)
-    return urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    return urllib.parse.urlunsplit(urllib.parse.urlsplit(_plain(url))._replace(query="", fragment=""))

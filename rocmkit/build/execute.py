@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from rocmkit.build import integrity, script, state, workplace
-from rocmkit.build.download import DownloadError, download
+from rocmkit.build.download import DownloadError, download, part_of
 from rocmkit.build.environment import environment
 from rocmkit.build.failure import Memory, failure, said
 from rocmkit.build.running import run
@@ -28,15 +28,15 @@ _TAIL = 1 << 16
 _TELL_S = 0.4
 
 
-def execute(plan: Plan, *, tell: Tell | None = None, fresh: bool = False) -> Ran:
-    """Do what of a plan is not done yet; with `fresh`, all of it, in an empty folder.
+def execute(plan: Plan, *, tell: Tell | None = None, fresh: bool = False, lock: int | None = None) -> Ran:
+    """Do what of a plan is not done yet; with `fresh`, all of it, in an empty folder. `lock` is that of the work folder, where it is held.
 
     Ctrl-C ends the step that runs, with all its processes, and the next run goes on from there. Raises UsageError where the work folder
     cannot be used: it is not ours, another build holds it, a link leads out of it, nothing can be written.
     """
     work = Path(plan.work)
-    with workplace.held(work, fresh=fresh) as lock:
-        running = _Running(plan, work, lock, tell)
+    with contextlib.nullcontext(lock) if lock is not None else workplace.held(work, fresh=fresh) as held:
+        running = _Running(plan, work, held, tell)
         try:
             running.prepare()
             begin = running.begin()
@@ -181,7 +181,7 @@ class _Running:
 
         try:
             to = _target(step)
-            workplace.inside(self.work, [to])
+            workplace.inside(self.work, [to, part_of(to)])
             if step.act == "download":
                 download(step.argv[-1], to, step.pinned, told=watch.bytes, log=write)
             else:
@@ -263,7 +263,7 @@ def _keep(path: Path, text: str, *, mode: int = 0o644, durable: bool = False) ->
     It is compared at each run, so that what a loss of power damages is written again.
     """
     with contextlib.suppress(OSError, ValueError):
-        if path.read_bytes() == text.encode() and not path.is_symlink():
+        if path.is_file() and not path.is_symlink() and path.read_bytes() == text.encode():
             return
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)

@@ -29,7 +29,8 @@ _OURS = {
     "build-stale-cache": "Give the same command with --fresh.",
     "build-submodules": "Take sources that hold their submodules; --source takes a folder.",
 }
-_NO_ROOM = ("No space left on device", "Disk quota exceeded", "File too large")
+#: How programs say that a disk is full.
+NO_ROOM = ("No space left on device", "Disk quota exceeded", "File too large")
 
 
 class Memory:
@@ -81,7 +82,7 @@ def failure(step: PlanStep, ended: Ended, log: Path, *, memory: Memory, wrong: s
 def said(step: PlanStep, text: str, ended: Ended | None = None, *, integrity: bool = False) -> Failure:
     """A failure that rocmkit itself has seen."""
     found = Found(error=text[:SHOWN], lines=(text[:SHOWN],), first=0, last=0)
-    about = _of_issue(_ROOM, sure=True) if any(one in text for one in _NO_ROOM) else None
+    about = _of_issue(_ROOM, sure=True) if any(one in text for one in NO_ROOM) else None
     return _failure(step, found, ended, about, integrity=integrity and about is None)
 
 
@@ -116,7 +117,7 @@ def _strong(found: Found) -> bool:
 
 def _is_full(step: PlanStep, found: Found | None) -> bool:
     """Whether there was no room for the step's files. A full disk takes no log either."""
-    if found is not None and any(text in line for line in found.lines for text in _NO_ROOM):
+    if found is not None and any(text in line for line in found.lines for text in NO_ROOM):
         return True
     try:
         disk = os.statvfs(step.cwd)

@@ -95,7 +95,8 @@ def _verdict(case: Case, release: Release) -> Verdict:
     blocks = [*_own(case, release), *_compiler(case)]
     prerequisites: list[str] = []
     notes: list[str] = []
-    knows = {arch: kb.compiler_knows(arch, case.toolchain.version) for arch in case.archs}
+    knower = kb.distribution_compiles if _debians(case.toolchain) else kb.compiler_knows
+    knows = {arch: knower(arch, case.toolchain.version) for arch in case.archs}
     if unsure := [arch for arch, one in knows.items() if one is None]:
         notes.append(f"Whether the compiler of this ROCm knows {_and(unsure)} is not known.")
     for library in release.kernels:
@@ -138,6 +139,12 @@ def _own(case: Case, release: Release) -> Iterator[Block]:
             text=f"{version} computes rightly on wavefronts of {release.wavefront} lanes; those of {_and(other)} have {wide[other[0]]}.",
             ways_out=(*_elsewhere(case), *_without(case, other)),
         )
+    if toolchain.machine not in release.machines:
+        yield Block(
+            code=NO_WHEEL,
+            text=f"{version} is built for {_and(release.machines)}, and this machine is {toolchain.machine}.",
+            ways_out=(f"Build on a machine that is {_or(release.machines)}.",),
+        )
     python = toolchain.python.version
     if case.recipe.package and release.python and not within(release.python, python):
         yield Block(
@@ -163,10 +170,17 @@ def _compiler(case: Case) -> Iterator[Block]:
 
 
 def _held(library: str, arch: str, toolchain: Toolchain) -> bool | None:
-    """Whether that library of this ROCm has kernels for an architecture: by its files, else as AMD's packages do. None: not known."""
+    """Whether that library of this ROCm has kernels for an architecture: by its files, else as such packages do. None: not known."""
     if library in toolchain.kernels:
         return any(kb.compatible(target, arch) for target in toolchain.kernels[library])
+    if library == "rocblas" and _debians(toolchain):
+        return kb.distribution_rocblas(arch, toolchain.version)
     return _packaged(library, arch, toolchain.version) if toolchain.layout in ("amd", "core") else None
+
+
+def _debians(toolchain: Toolchain) -> bool:
+    """Whether these are Debian's own packages of ROCm, or Ubuntu's of the same make; Fedora's are for other cards."""
+    return toolchain.layout == "debian" and toolchain.distribution.manager == "apt"
 
 
 def _packaged(library: str, arch: str, rocm: str) -> bool | None:
@@ -180,7 +194,8 @@ def _packaged(library: str, arch: str, rocm: str) -> bool | None:
 def _no_kernels(case: Case, release: Release, library: str, missing: list[str], makers: tuple[str, ...]) -> Block:
     toolchain, word = case.toolchain, _WORDS.get(library, library)
     rocm = rocm_series(toolchain.version)
-    which = f"The {word} of this ROCm {rocm}" if library in toolchain.kernels else f"AMD's {word} of ROCm {rocm}"
+    whose = "The distribution's" if toolchain.layout == "debian" else "AMD's"
+    which = f"The {word} of this ROCm {rocm}" if library in toolchain.kernels else f"{whose} {word} of ROCm {rocm}"
     ways = [f"Build {word} for it first: rocmkit build {maker} {case.recipe.name} --arch {case.arch}" for maker in makers]
     ways += _elsewhere(case, lambda series: all(_packaged(library, arch, series) for arch in case.archs))
     return Block(

@@ -12,8 +12,8 @@ from rocmkit.build.values import Plan
 from rocmkit.host.base import Host, NotAsked, Space
 
 _GIB = 1 << 30
-#: What a path may hold so that make, ninja, CMake, shells and -D flags all take it as it is.
-_PLAIN = re.compile(r"[A-Za-z0-9_./+@%=-]+")
+#: What a path may hold so that make, ninja, CMake, shells and flags such as -ffile-prefix-map=OLD=NEW all take it as it is.
+_PLAIN = re.compile(r"[A-Za-z0-9_./+@%-]+")
 #: File systems of other machines: locks and many small files are slow there, and some forget changes of times.
 _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "lustre", "ceph", "glusterfs", "fuse.glusterfs", "beegfs", "afs", "gpfs"}
 

@@ -30,8 +30,21 @@ def given(typed: Iterable[str], plans: Sequence[Plan], host: Host) -> tuple[tupl
                 continue
             if any(one.name == name for one in found[number]):
                 raise UsageError(f"--source {name} is given twice", "one place for each source")
-            found[number].append(_looked_at(pin, place, host))
+            one = _looked_at(pin, place, host)
+            if one.kind == "folder" and _around(one.place, plan.work):
+                raise UsageError(
+                    f"--source {name}={place}: it is around the work folder {plan.work}, or in it: what is made there would go into the "
+                    "source, or take its place",
+                    "copy it elsewhere, or name another work folder with --work",
+                )
+            found[number].append(one)
     return tuple(map(tuple, found))
+
+
+def _around(folder: str, work: str) -> bool:
+    """Whether one folder lies in the other."""
+    one, other = Path(folder).resolve(), Path(work).resolve()
+    return one.is_relative_to(other) or other.is_relative_to(one)
 
 
 def _split(word: str, plans: Sequence[Plan]) -> tuple[str, str]:
@@ -69,7 +82,8 @@ def _holds(folder: Path, commit: str, host: Host) -> bool:
     """Whether a folder is a clone that holds that commit. A folder inside some other clone is none."""
     if not ((folder / ".git").exists() or (folder / "HEAD").is_file()):
         return False
-    argv = ("git", "-C", str(folder), "cat-file", "-e", f"{commit}^{{commit}}")
+    # A clone that was not cloned whole would fetch the commit, and its own configuration says by which program.
+    argv = ("env", "GIT_ALLOW_PROTOCOL=", "GIT_NO_LAZY_FETCH=1", "git", "-C", str(folder), "cat-file", "-e", f"{commit}^{{commit}}")
     try:
         return host.run(argv, whole, timeout_s=_GIT_S).exit == 0
     except (OSError, NotAsked):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
+from rocmkit.build.failure import NO_ROOM
 from rocmkit.build.values import Plan, Proven
 from rocmkit.host.base import Host
 from rocmkit.trial.values import Experiment, Limits, Run, Trial
@@ -14,8 +16,14 @@ from rocmkit.trial.work import worker
 #: pip may have to fetch a few hundred megabytes of what the imports need.
 _INSTALLING = Limits(time_s=1800)
 _IMPORTING = Limits(time_s=300)
-#: All else of the user's environment is taken away: what the result needs, it brings or finds by itself.
-_KEPT = re.compile(r"PATH|HOME|TMPDIR|TZ|LANG|LC_\w+|PIP_\w+|(?i:https?|ftp|all|no)_(?i:proxy)|SSL_CERT_\w+|REQUESTS_CA_BUNDLE", re.ASCII)
+#: All else of the user's environment is taken away: what the result needs, it brings or finds by itself. Of pip's own variables those stay
+#: that say where it fetches from; others have it install elsewhere (PIP_TARGET), or not at all.
+_KEPT = re.compile(
+    r"PATH|HOME|TMPDIR|TZ|LANG|LC_\w+|(?i:https?|ftp|all|no)_(?i:proxy)|SSL_CERT_\w+|REQUESTS_CA_BUNDLE"
+    r"|PIP_(?:CONFIG_FILE|(?:EXTRA_)?INDEX_URL|NO_INDEX|FIND_LINKS|TRUSTED_HOST|PROXY|(?:CLIENT_)?CERT|KEYRING_PROVIDER|(?:NO_)?CACHE_DIR"
+    r"|(?:DEFAULT_)?TIMEOUT|RETRIES)",
+    re.ASCII,
+)
 
 
 class _UnknownError(Exception):
@@ -59,8 +67,11 @@ def imported(plan: Plan, wheel: Path, host: Host, run: Run, folder: Path) -> tup
 def _environment(plan: Plan, wheel: Path, run: Run, place: Path, env: dict[str, str | None]) -> str:
     """The interpreter of a new environment with the wheel and what its imports need."""
 
-    def ran(name: str, *argv: str) -> Trial:
-        return run(Experiment(name=name, argv=argv, env=env, limits=_INSTALLING, fresh_caches=False))
+    def ran(name: str, *argv: str, **more: str) -> Trial:
+        trial = run(Experiment(name=name, argv=argv, env={**env, **more}, limits=_INSTALLING, fresh_caches=False))
+        if trial.outcome != "pass" and any(text in trial.log for text in NO_ROOM):
+            raise _UnknownError(f"not tried: there is no room for an environment in {place.parent.parent}")
+        return trial
 
     base, python = plan.toolchain.python.executable, str(place / "bin" / "python")
     pip: tuple[str, ...] = (python, "-m", "pip")
@@ -75,7 +86,7 @@ def _environment(plan: Plan, wheel: Path, run: Run, place: Path, env: dict[str, 
         got = ran("install-requirements", *pip, *options, "--only-binary=:all:", *plan.expect.requires)
         if got.outcome != "pass":
             raise _UnknownError(f"not tried, as {' and '.join(plan.expect.requires)} could not be had: {_words(got)}")
-    put = ran("install-wheel", *pip, *options, "--no-deps", "--no-index", str(wheel))
+    put = ran("install-wheel", *pip, *options, "--no-deps", "--no-index", str(wheel), PIP_CONFIG_FILE=os.devnull)
     if put.outcome != "pass":
         raise _FoundError(f"pip does not install it: {_words(put)}")
     return python

@@ -42,7 +42,7 @@ def mismatch(plan: Plan, step: PlanStep, env: Mapping[str, str]) -> str | None:
 
 def repository(step: PlanStep) -> str:
     """The repository that a git step works in."""
-    return step.argv[step.argv.index("-C") + 1] if "-C" in step.argv else step.cwd
+    return posixpath.join(step.cwd, step.argv[step.argv.index("-C") + 1]) if "-C" in step.argv[:-1] else step.cwd
 
 
 def wrong_file(step: PlanStep) -> str | None:

@@ -17,9 +17,11 @@ from rocmkit.build.preflight import Preflight, preflight
 from rocmkit.build.problem import Problem
 from rocmkit.build.prove import holds, prove
 from rocmkit.build.values import Built, Outcome, Plan, Progress, Proof, Ran, Tell
+from rocmkit.build.workplace import held
 from rocmkit.errors import Exit, UsageError
 from rocmkit.facts import Facts
 from rocmkit.host.base import Host
+from rocmkit.host.names import Names
 from rocmkit.model import Model
 from rocmkit.trial.values import Run
 
@@ -66,8 +68,8 @@ def prepared(plan: Plan, host: Host, facts: Facts | None) -> Job:
 
 #: Makes what is told how far a job is.
 Tells = Callable[[Job], Tell | None]
-#: Carries a plan out, by its own steps or in a container; at last whether to begin anew.
-Carry = Callable[[Plan, Tell | None, bool], Ran]
+#: Carries a plan out, by its own steps or in a container; at last the lock of the work folder.
+Carry = Callable[[Plan, Tell | None, int], Ran]
 
 
 def work(jobs: Sequence[Job], ground: Ground, tells: Tells, carry: Carry | None = None) -> tuple[Done, ...]:
@@ -102,45 +104,66 @@ def _not_begun(job: Job, which: str) -> Done:
     return Done(job=job, built=_built(job.plan, "blocked", f"not begun, since {which} is not built", Exit.BLOCKED))
 
 
-def _carry(plan: Plan, tell: Tell | None, fresh: bool) -> Ran:
-    return execute(plan, tell=tell, fresh=fresh)
+def _carry(plan: Plan, tell: Tell | None, lock: int) -> Ran:
+    return execute(plan, tell=tell, lock=lock)
+
+
+def _while_heard(tell: Tell | None) -> Tell | None:
+    """The same, until nobody is there any more to tell it to (`| head`): hours of work are not lost for that."""
+    listener = tell
+
+    def told(now: Progress) -> None:
+        nonlocal listener
+        try:
+            if listener:
+                listener(now)
+        except OSError:
+            listener = None
+
+    return told if tell else None
 
 
 def _done(job: Job, ground: Ground, tell: Tell | None, carry: Carry) -> Done:
-    plan = job.plan
+    plan, tell = job.plan, _while_heard(tell)
     try:
-        ran = carry(plan, tell, ground.fresh)
-        if tell and ran.outcome == "done":
-            steps = len(ran.steps)
-            tell(Progress(step=PROOF, number=steps, of=steps, done=None, total=None, seconds=0, left_s=None))
-        done = _looked_at(job, ran, ground) if ran.outcome == "done" else Done(job=job, built=_unfinished(plan, ran))
+        with held(Path(plan.work), fresh=ground.fresh) as lock:  # until the result has its place: no other build changes it meanwhile
+            ran = carry(plan, tell, lock)
+            if tell and ran.outcome == "done":
+                steps = len(ran.steps)
+                tell(Progress(step=PROOF, number=steps, of=steps, done=None, total=None, seconds=0, left_s=None))
+            done = (
+                _looked_at(job, ran, ground) if ran.outcome == "done" else Done(job=job, built=_unfinished(plan, ran, ground.host.private))
+            )
         return replace(done, remarks=ran.notes)
     except OSError as error:
         where = ground.host.private.hide(str(error.filename or plan.work))
         raise UsageError(f"cannot write {where}: {error.strerror or error}", "name another folder with --work or --out") from None
 
 
-def _unfinished(plan: Plan, ran: Ran) -> Built:
+def _unfinished(plan: Plan, ran: Ran, names: Names) -> Built:
     if ran.outcome == "interrupted" or ran.failure is None:
         return _built(plan, "interrupted", "what is done is kept", Exit.INTERRUPTED, ran)
     code = Exit.INTEGRITY if ran.failure.integrity else Exit.BUILD_STEP
-    return _built(plan, "failed", f"{ran.failure.step}: {ran.failure.error}", code, ran)
+    # What a program printed may hold an address with a password.
+    return _built(plan, "failed", names.hide_text(f"{ran.failure.step}: {ran.failure.error}"), code, ran)
 
 
 def _looked_at(job: Job, ran: Ran, ground: Ground) -> Done:
     """The proof of what was made, and the result in its place."""
     plan, installed = job.plan, None
+    because = "all steps are done; what came of them was not looked at"
     try:
         proof = prove(plan, ground.host, ground.run)
         if not holds(proof):
             because = "; ".join(one.text for one in proof.proven if one.outcome == "found")
             return Done(job=job, built=_built(plan, "not-proven", because, Exit.BLOCKED, ran, proof), wheel_bytes=_size(proof))
+        because = f"what was built is what it should be; it may not yet be in {plan.out}"
         proof = deliver(plan, proof)
         record = str(provenance.write(plan, ran, proof, ground.facts, ground.host))
         if ground.install and proof.wheel:
+            because = f"{Path(proof.wheel).name} is in {plan.out}; whether pip has installed it is not known"
             installed = install(plan, Path(proof.wheel), ground.host)
     except KeyboardInterrupt:
-        because = "all steps are done; what came of them was not looked at"
         return Done(job=job, built=_built(plan, "interrupted", because, Exit.INTERRUPTED, ran))
     built = replace(_built(plan, "built", None, Exit.OK, ran, proof), provenance=record)
     return Done(job=job, built=built, wheel_bytes=_size(proof), installed=installed)

@@ -77,11 +77,11 @@ def supposed(
     layout = layout or usual_layout(version)
     clang = kb.distribution_clang(version) if layout == "debian" else None
     if not _packed(layout, version):
-        fit = [name for name in LAYOUTS if _packed(name, version)]
-        raise UsageError(f"ROCm {version} is not known in the layout {layout!r}", f"it is in {' and '.join(fit)}" if fit else None)
+        fit = [f"--layout {name}" for name in LAYOUTS if _packed(name, version)]
+        raise UsageError(f"no ROCm {version} is known in the layout {layout!r}", f"there is {' and '.join(fit)}" if fit else None)
     short = ".".join(map(str, pair))
     usual = {
-        "amd": f"/opt/rocm-{version if version.count('.') > 1 else version + '.0'}",
+        "amd": f"/opt/rocm-{version}" if version.count(".") > 1 else "/opt/rocm",  # the link, where the patch release is not known
         "core": f"/opt/rocm/core-{short}",
         "debian": "/usr",
         "wheel": f"/opt/venv/lib/python{python}/site-packages/_rocm_sdk_devel",

@@ -26,7 +26,7 @@ NAMES: dict[str, str] = {
     "arch_dots": "the targets, as a local version can hold them: gfx906.xnackoff",
     "rocm": "the root of ROCm",
     "rocm_lib": "the folder of ROCm's libraries",
-    "rocm_link": "the same by the link that an update moves on: /opt/rocm/lib for AMD's packages, {rocm_lib} elsewhere",
+    "rocm_link": "the same by the link that an update moves on: /opt/rocm/lib; where there is none, as rocm_lib",
     "rocm_version": "the release of ROCm, as precise as it is known: 6.3.4",
     "rocm_series": "its first two numbers: 6.3",
     "llvm": "the folder of ROCm's clang",
@@ -79,7 +79,8 @@ def dotted(archs: Iterable[str]) -> str:
     words = []
     for target in archs:
         base, features = parse_target(target) or (target, {})
-        words += [base, *(name + _STATES[state] for name, state in features.items())]
+        # A local version is normalised to dots: gfx9-generic would be another file name than the one that is looked for.
+        words += [base.replace("-", "."), *(name + _STATES[state] for name, state in features.items())]
     return ".".join(words)
 
 

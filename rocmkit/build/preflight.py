@@ -18,6 +18,7 @@ from rocmkit.build.values import Plan
 from rocmkit.facts import Facts
 from rocmkit.host.base import Host, NotAsked
 from rocmkit.kb.targets import base
+from rocmkit.kb.versions import within
 from rocmkit.model import Model
 
 GIB = 1 << 30
@@ -48,7 +49,7 @@ def preflight(plan: Plan, host: Host, facts: Facts | None) -> Preflight:
     install = install_command(missing, plan.toolchain, root=_is_root(host))
     has = resources(host, facts)
     jobs = _jobs(plan, has)
-    problems += [*_launcher(plan, host), *_archs(plan, host), *work_problems(plan, host), *_memory(plan, has, jobs)]
+    problems += [*_headers(plan, host), *_launcher(plan, host), *_archs(plan, host), *work_problems(plan, host), *_memory(plan, has, jobs)]
     if install:
         problems = [_with(problem, install) for problem in problems]
     return Preflight(
@@ -144,6 +145,28 @@ def _with(problem: Problem, install: str) -> Problem:
     if not problem.id.startswith("missing-"):
         return problem
     return Problem(id=problem.id, text=problem.text, fatal=problem.fatal, command=install)
+
+
+def _headers(plan: Plan, host: Host) -> Iterator[Problem]:
+    """Debian's and Ubuntu's newest GCC without its C++ headers, as kernel headers bring it to Ubuntu 22.04.
+
+    AMD's clang before 7.1 takes that one all the same: 'cmath' file not found (ROCm/legacy-rocm-build#4612, ROCm/MIOpen#1921).
+    """
+    toolchain = plan.toolchain
+    if toolchain.layout != "amd" or not within("<7.1", toolchain.version) or "c++-compiler" not in plan.needs:
+        return
+    folder = f"/usr/lib/gcc/{toolchain.machine}-linux-gnu"
+    try:
+        names = host.list(folder, lambda name: re.fullmatch(r"[0-9]{1,3}", name) is not None)
+        newest = max((int(name) for name in names if host.exists(f"{folder}/{name}/crtbegin.o")), default=None)
+        if newest is None or host.exists(f"/usr/include/c++/{newest}"):
+            return
+    except (OSError, NotAsked):
+        return  # another distribution, or not to be seen
+    package = Packages(system=(f"libstdc++-{newest}-dev",), pip=(), unnamed=())
+    text = f"ROCm's clang takes the headers of the newest GCC that is there, {newest}, and its C++ headers are missing"
+    command = install_command(package, toolchain, root=_is_root(host))
+    yield Problem(id="cxx-headers", text=text, fatal=True, command=command)
 
 
 def _launcher(plan: Plan, host: Host) -> Iterator[Problem]:

@@ -21,11 +21,17 @@ from rocmkit.gpucode.wheel import About
 from rocmkit.host.base import Host
 from rocmkit.inspect.look import look
 from rocmkit.inspect.values import InspectedFile
+from rocmkit.trial.inside.sweep import sweep
 from rocmkit.trial.values import Run
+
+_SCRATCH = "proof-"
 
 
 def prove(plan: Plan, host: Host, run: Run) -> Proof:
-    """Look at what a build left in the plan's folders; `run` runs the experiments. Raises OSError where the work folder cannot be used."""
+    """Look at what a build left in the plan's folders; `run` runs the experiments. Raises OSError where the work folder cannot be used.
+
+    For whoever holds the work folder.
+    """
     dist, prefix = Path(plan.dist), Path(plan.prefix)
     found = wheels(dist)
     others = tuple(str(path) for path in sorted(dist.iterdir()) if path not in found) if dist.is_dir() else ()
@@ -34,7 +40,9 @@ def prove(plan: Plan, host: Host, run: Run) -> Proof:
     elif len(found) != 1:
         proof = _nothing(_one_wheel(plan, found), tuple(map(str, found)) + others)
     else:
-        scratch = Path(tempfile.mkdtemp(prefix="proof-", dir=plan.work))
+        for left in Path(plan.work).glob(f"{_SCRATCH}*"):  # of one that was killed
+            sweep(str(left))
+        scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=plan.work))
         try:
             proof = _wheel(plan, found[0], others, host, run, scratch)
         finally:

@@ -126,6 +126,7 @@ class Release(Model, kw_only=True):
     rocm: str  # specifier on the ROCm that is built with: >=6.2,<8
     layouts: tuple[Layout, ...] = LAYOUTS
     archs: tuple[str, ...] = ()  # base names; empty: whatever that ROCm's compiler knows
+    machines: tuple[str, ...] = ("x86_64",)  # processors, as uname names them
     wavefront: int = 0  # size of the wavefront of GPUs whose results are right; 0: any
     python: str = ""  # specifier on Python; empty: any
     known: Known  # how it is known that this works

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -39,6 +40,8 @@ def read(work: Path) -> tuple[State, str]:
     """The state of a work folder, and why there is none where there should be one."""
     path = work / NAME
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe waits for somebody who writes
+            raise DataError(f"{NAME}: it is no file")
         with path.open("rb") as file:
             data = file.read(_MAX_BYTES + 1)
         if len(data) > _MAX_BYTES:

@@ -20,9 +20,10 @@ from rocmkit.gpucode.unpack import zstd_library
 MAX_MEMBERS = 500_000
 #: Sources become ten times smaller, at most; so much is taken of any archive.
 MAX_RATIO, FREE_BYTES = 100, 1 << 30
-#: Headers that say a name or a time; tarfile has them in memory whole.
-MAX_HEADER = 1 << 20
-_PIECE = 1 << 18
+#: Headers that say a name or a time; tarfile has some hundred of them in memory at once.
+MAX_HEADER = _PIECE = 1 << 18
+#: Names of paths are shorter: PATH_MAX of linux/limits.h.
+MAX_NAME = 4096
 _MAGIC = ((b"\x1f\x8b", "gz"), (b"BZh", "bz2"), (b"\xfd7zXZ\x00", "xz"), (b"\x28\xb5\x2f\xfd", "zst"))
 
 
@@ -41,8 +42,12 @@ def unpack(archive: Path, into: Path, *, strip: int = 0, told: Callable[[int], N
         try:
             with _Forward(_opened(raw), limit) as stream, tarfile.open(fileobj=stream, mode="r:", format=tarfile.PAX_FORMAT) as tar:  # type: ignore[call-overload]
                 return _Unpacking(tar, into, strip).all(told)
-        except (tarfile.TarError, EOFError, lzma.LZMAError, zlib_error, gzip.BadGzipFile, OverflowError, UnicodeError) as error:
+        except ArchiveError:
+            raise
+        except (tarfile.TarError, EOFError, lzma.LZMAError, zlib_error, gzip.BadGzipFile, ArithmeticError, ValueError) as error:
             raise ArchiveError(f"{archive.name}: it is no whole tar archive ({error})") from None
+        except RecursionError:  # of tarfile, which reads a header of a header within the one before, or of a path of thousands of folders
+            raise ArchiveError(f"{archive.name}: it is no whole tar archive (it is nested without end)") from None
         except ImportError:
             raise ArchiveError(f"{archive.name}: it is packed with zstd, for which a package is missing here") from None
 
@@ -107,7 +112,9 @@ class _Unpacking:
     def all(self, told: Callable[[int], None]) -> int:
         count = 0
         while (member := self.tar.next()) is not None:
-            self.tar.members = []  # type: ignore[attr-defined] # tarfile keeps them all
+            # tarfile keeps them all
+            self.tar.members = []  # type: ignore[attr-defined]
+            self.tar.pax_headers = {}
             count += 1
             if count > MAX_MEMBERS:
                 raise ArchiveError(f"it holds more than {MAX_MEMBERS} members")
@@ -126,6 +133,8 @@ class _Unpacking:
 
     def name(self, written: str, member: str) -> str:
         """A name below the folder; empty: it is stripped away."""
+        if len(written) > MAX_NAME:
+            raise ArchiveError(f"{member[:100]!r}… is a name of {len(written)} characters")
         parts = [part for part in written.split("/") if part not in ("", ".")]
         if written.startswith("/") or ".." in parts or "\0" in written:
             raise ArchiveError(f"{member!r} leads out of the folder")

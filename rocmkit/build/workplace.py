@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -27,7 +28,8 @@ def held(work: Path, *, fresh: bool = False) -> Iterator[int]:
     """
     with contextlib.ExitStack() as stack:
         try:
-            work.mkdir(parents=True, exist_ok=True)
+            # Addresses that are typed may hold a password, and scripts and logs hold them.
+            work.mkdir(mode=0o700, parents=True, exist_ok=True)
             _ours(work)
             descriptor = stack.enter_context(lock.locked(work))
             if not (work / MARK).is_file():
@@ -52,6 +54,11 @@ def inside(work: Path, paths: Iterable[Path]) -> None:
 
 
 def _ours(work: Path) -> None:
+    there = work.stat()
+    # Who may write there may change a source while it is compiled, or lead a file out by a link, with the rights of who builds.
+    if there.st_uid != os.geteuid() or there.st_mode & stat.S_IWOTH:
+        whose = "may be written by everybody" if there.st_uid == os.geteuid() else "is somebody else's"
+        raise UsageError(f"the work folder {work} {whose}", "name one of your own with --work")
     # Another build that has just begun has made its lock, and not yet its mark.
     ours = {MARK, f".{MARK}.part", lock.NAME}
     names = {path.name for path in work.iterdir()}

@@ -179,7 +179,7 @@ def test_a_plan_is_printed_and_nothing_is_written(place: Place) -> None:
     ran = place.build(recipe, "--dry-run")
     assert ran.code == 0, ran.err
     assert "It is the second." in ran.out
-    assert ran.out.splitlines()[-1] == "FEASIBLE"
+    assert ran.out.splitlines()[-1] == "FEASIBLE; without --dry-run it is built"
     plan = valid(place.build(recipe, "--dry-run", "--json"))
     assert [step["name"] for step in plan["steps"]] == ["first", "second"]
     assert plan["work"] == "~/.cache/rocmkit/build/toy-1.0-rocm5.2.gfx906"
@@ -201,7 +201,7 @@ def test_the_script_does_the_same_by_itself(place: Place) -> None:
     recipe, file = place.recipe("toy", note("first", "it's $HOME")), place.folder / "build.sh"
     ran = place.build(recipe, "--script", str(file), "--work", str(place.folder / "w"))
     assert (ran.code, ran.out) == (0, "")
-    assert f"`bash {file}` builds 1.0+rocm5.2.gfx906" in ran.err
+    assert f"`bash {file}` builds toy 1.0+rocm5.2.gfx906" in ran.err
     assert not (place.folder / "w").exists()
     subprocess.run(["bash", str(file)], check=True, capture_output=True, timeout=60)
     assert (place.folder / "w/prefix/first").read_text() == "it's $HOME"
@@ -245,7 +245,7 @@ def test_what_is_missing_is_said_before_anything_is_done(place: Place) -> None:
     assert "cmake is missing" in ran.out and "ninja is missing" in ran.out
     commands = [line for line in ran.out.splitlines() if "install" in line and "cmake" in line]
     assert len(commands) == 1, ran.out
-    assert ran.out.splitlines()[-1].startswith("MISSING: ")
+    assert ran.out.splitlines()[-1].startswith("NOT YET: ")
     assert ran.err == ""
     assert place.written() == set()
     plan = place.build(recipe, "--dry-run", env={"PATH": str(bare)})
@@ -419,6 +419,9 @@ cp FOLDER/made/* "$out"
         (("RECIPE", "--recipe-version", "9.9"), "1.0"),
         (("RECIPE", "--source", "tyo=."), "no source"),
         (("RECIPE", "--dry-run", "--install"), "--install"),
+        (("RECIPE", "--layout", "debian", "--dry-run"), "--rocm-version, which is missing"),
+        (("RECIPE", "--layout", "debian", "--rocm-version", "6.4", "--container", "--dry-run"), "an image has its own"),
+        (("RECIPE", "--layout", "debian", "--rocm-version", "6.4", "--dockerfile", "-"), "an image has its own"),
         (("RECIPE", "--jobs", "0"), "--jobs"),
         (("RECIPE", "--launcher", "make"), "--launcher"),
         (("RECIPE", "RECIPE/../other", "--script", "-"), "one recipe each"),

@@ -126,6 +126,7 @@ def test_the_list() -> None:
         text = rocmkit("recipes").out
         assert f"{one['name']}  {one['title']}" in text
         assert all(release["version"] in text for release in one["releases"])
+    assert "; from AMD's packages; gfx906\n" in text, "whose ROCm, in words"
     assert rocmkit("recipes").out == rocmkit("recipes", "list").out
     assert rocmkit("recipes", "--json").out == rocmkit("recipes", "list", "--json").out
 

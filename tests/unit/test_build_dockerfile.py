@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from rocmkit import kb
 from rocmkit.build.dockerfile import dockerfile
+from rocmkit.build.layouts import of_image
 from rocmkit.build.plan import plan
 from rocmkit.build.recipe import Brought
 from rocmkit.build.script import script
@@ -58,6 +59,17 @@ def test_whatever_the_words_are(steps: list[tuple[list[str], str, dict[str, str]
     )
     whole = release(steps=own, files=(Brought(file="x.h", why="x", link="x"),), notes=(text,))
     same(planned(loaded(recipe(whole, title=text or "x"), x_h=text + "\n"), image()))
+
+
+def test_an_image_with_the_whole_sdk_is_not_given_it_once_more() -> None:
+    one = loaded(recipe(release(needs=("git", "hipblas", "hip-compiler"))))
+    whole = of_image("7.14")
+    assert whole.image and "-full@" in whole.image
+    bare = "apt-get install -y --no-install-recommends ca-certificates git"
+    assert re.findall(r"apt-get install .*", dockerfile(planned(one, whole))) == [bare]
+    own = dockerfile(planned(one, replace(whole, image="example/rocm:7.14")))
+    assert f"{bare} amdrocm-blas-dev amdrocm-blas amdrocm-llvm-dev amdrocm-runtime-dev\n" in own
+    assert f"{bare} hipblas-dev rocm-hip-runtime-dev\n" in dockerfile(planned(one, image("6.3")))
 
 
 def test_the_image_is_named_with_its_digest_and_one_without_is_told() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import threading
@@ -20,6 +21,7 @@ DIGEST = hashlib.sha256(DATA).hexdigest()
 
 class Server(ThreadingHTTPServer):
     asked: list[tuple[str, str | None]] = []
+    who: list[str | None] = []
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -27,6 +29,7 @@ class Answers(BaseHTTPRequestHandler):
         assert isinstance(self.server, Server)
         wanted = self.headers.get("Range")
         self.server.asked.append((self.path, wanted))
+        self.server.who.append(self.headers.get("Authorization"))
         begin = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted else 0
         match self.path.split("?")[0]:
             case "/file" if begin > len(DATA):
@@ -54,6 +57,10 @@ class Answers(BaseHTTPRequestHandler):
                 self.send_response(302)
                 self.send_header("Location", "/round")
                 self.end_headers()
+            case "/moved":
+                self.send_response(302)
+                self.send_header("Location", f"http://localhost:{self.server.server_port}/file")
+                self.end_headers()
             case _:
                 self.send_error(404)
 
@@ -66,7 +73,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     one = Server(("127.0.0.1", 0), Answers)
-    one.asked = []
+    one.asked, one.who = [], []
     thread = threading.Thread(target=one.serve_forever, args=(0.01,))
     thread.start()
     try:
@@ -136,6 +143,15 @@ def test_what_cannot_be_had(server: Server, tmp_path: Path, path: str, why: str)
 def test_addresses_that_lead_nowhere(tmp_path: Path, url: str, server: Server) -> None:
     with pytest.raises(DownloadError):
         download(url, tmp_path / "a", DIGEST, told=lambda *_: None, log=lambda _: None, wait_s=0.0)
+
+
+def test_a_password_in_the_address_is_for_its_host_alone(server: Server, tmp_path: Path) -> None:
+    said: list[str] = []
+    url = f"http://me:a%40secret@127.0.0.1:{server.server_port}/moved"
+    download(url, tmp_path / "a", DIGEST, told=lambda *_: None, log=said.append)
+    assert (tmp_path / "a").read_bytes() == DATA
+    assert server.who == ["Basic " + base64.b64encode(b"me:a@secret").decode(), None]
+    assert "secret" not in " ".join(said)
 
 
 def test_a_file_of_this_machine(tmp_path: Path) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from msgspec.structs import replace
 
 from rocmkit.build.feasible import NoRelease
+from rocmkit.build.layouts import distribution
 from rocmkit.build.plan import plan
 from rocmkit.build.values import Plan
 from tests.support.plans import (
@@ -53,6 +55,21 @@ def test_rocblas_without_kernels_is_a_block_with_ways_out() -> None:
     assert "rocmkit build engine --arch gfx90a" in both.blocked_by[0].ways_out[-1]
 
 
+def test_debians_own_rocblas_is_judged_by_what_is_in_it() -> None:
+    one = planned(loaded(), toolchain("6.4", layout="debian"))
+    assert (one.feasible, one.notes) == (True, ())
+    old = planned(loaded(), toolchain("6.4", layout="debian"), ask("gfx942"))
+    assert codes(old) == ["RK307"] and old.blocked_by[0].text.startswith(
+        "The distribution's rocBLAS of ROCm 6.4 holds no kernels for gfx942"
+    )
+
+
+def test_a_processor_that_a_release_is_not_built_for_blocks() -> None:
+    other = planned(loaded(), replace(toolchain("6.3"), machine="aarch64"))
+    assert codes(other) == ["RK402"] and "x86_64, and this machine is aarch64" in other.blocked_by[0].text
+    assert planned(loaded(recipe(release(machines=("x86_64", "aarch64")))), replace(toolchain("6.3"), machine="aarch64")).feasible
+
+
 def test_a_recipe_of_the_same_call_takes_the_block_away() -> None:
     one = planned(loaded(), toolchain("6.4"), ask(provided={"rocblas": "rocblas"}))
     assert (one.feasible, one.blocked_by) == (True, ())
@@ -67,7 +84,7 @@ def test_what_a_machines_own_rocblas_holds_decides() -> None:
 
 
 def test_what_is_not_known_blocks_nothing_and_is_told() -> None:
-    one = planned(loaded(), toolchain("6.4", layout="debian"))
+    one = planned(loaded(), toolchain("6.4", layout="debian", distribution=distribution("fedora", "43")))
     assert (one.feasible, codes(one)) == (True, [])
     assert "is not known" in one.notes[0]
 

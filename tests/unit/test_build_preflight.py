@@ -133,7 +133,24 @@ def test_python_is_asked_for_its_header_and_modules(chain: Toolchain, tmp_path: 
     assert presence(venv, None, replace(chain, python=build_python("/nowhere/python", "3.10")), LiveHost()).state == "unseen"
 
 
-@pytest.mark.parametrize("name", ["with blank", "quo'te", "semi;colon", "dol$lar", "comma,", "umlaut-ä", "new\nline", "(paren)"])
+def test_a_newer_gcc_without_cxx_headers_stops_clangs_that_would_take_it(chain: Toolchain, tmp_path: Path) -> None:
+    made = plan(replace(chain, root="/opt/rocm-6.1.5", version="6.1.5"), tmp_path, needs=("c++-compiler",))
+    gcc, headers = tmp_path / "usr/lib/gcc/x86_64-linux-gnu", tmp_path / "usr/include/c++"
+    for number in (9, 11, 12):
+        (gcc / str(number)).mkdir(parents=True)
+    (gcc / "11/crtbegin.o").touch()
+    (headers / "11").mkdir(parents=True)
+    assert "cxx-headers" not in ids(preflight(made, SysrootHost(tmp_path), None))  # 12 has no crtbegin.o, and clang does not take it
+    (gcc / "12/crtbegin.o").touch()
+    found = next(one for one in preflight(made, SysrootHost(tmp_path), None).problems if one.id == "cxx-headers")
+    assert found.fatal and found.command and found.command.endswith("apt-get install -y libstdc++-12-dev")
+    newer = replace(made, toolchain=replace(made.toolchain, version="7.1.0"))
+    assert "cxx-headers" not in ids(preflight(newer, SysrootHost(tmp_path), None))
+    (headers / "12").mkdir()
+    assert "cxx-headers" not in ids(preflight(made, SysrootHost(tmp_path), None))
+
+
+@pytest.mark.parametrize("name", ["with blank", "quo'te", "semi;colon", "dol$lar", "comma,", "umlaut-ä", "new\nline", "(paren)", "a=b"])
 def test_paths_that_builds_trip_over_stop(name: str, chain: Toolchain, tmp_path: Path) -> None:
     found = preflight(plan(chain, tmp_path, work=str(tmp_path / name)), LiveHost(), None)
     assert ids(found) == ["work-path"] and found.stops and "--work" in found.problems[0].text

@@ -395,14 +395,14 @@ def test_a_file_and_a_folder_of_one_name(tmp_path: Path) -> None:
 class Told:
     """Runs nothing and remembers what it was to run; what begins with one of the words fails, as pip would."""
 
-    def __init__(self, *failing: str) -> None:
-        self.failing, self.asked = failing, list[Experiment]()
+    def __init__(self, *failing: str, log: str = "ERROR: it is not to be had") -> None:
+        self.failing, self.asked, self.log = failing, list[Experiment](), log
 
     def __call__(self, experiment: Experiment) -> Trial:
         self.asked.append(experiment)
         command = " ".join(experiment.argv)
         bad = any(word in command for word in self.failing)
-        return Trial(name=experiment.name, outcome="fail" if bad else "pass", exit=int(bad), log="Looking\nERROR: it is not to be had\n")
+        return Trial(name=experiment.name, outcome="fail" if bad else "pass", exit=int(bad), log=f"Looking\n{self.log}\n")
 
 
 def tried(folder: Path, told: Told, variables: Mapping[str, str] | None = None, *, requires: tuple[str, ...] = ()) -> Proven:
@@ -415,10 +415,12 @@ def tried(folder: Path, told: Told, variables: Mapping[str, str] | None = None, 
 def test_the_import_sees_no_environment_of_the_users(tmp_path: Path) -> None:
     told = Told()
     gone = {"LD_LIBRARY_PATH": "x", "PYTHONPATH": "x", "HSA_OVERRIDE_GFX_VERSION": "9.0.6", "CT2_CUDA_ALLOCATOR": "x", "LD_PRELOAD": "x"}
+    gone |= {"PIP_TARGET": "x", "PIP_USER": "x"}
     kept = {"PATH": "x", "HOME": "x", "PIP_INDEX_URL": "x", "https_proxy": "x", "HTTPS_PROXY": "x", "TMPDIR": "x"}
     assert tried(tmp_path, told, {**gone, **kept}).outcome == "ok"
     assert [one.name for one in told.asked] == ["make-environment", "install-wheel", "import"]
-    assert all(one.env == dict.fromkeys(gone) for one in told.asked)
+    put = {"PIP_CONFIG_FILE": os.devnull}
+    assert all(one.env == dict.fromkeys(gone) | (put if one.name == "install-wheel" else {}) for one in told.asked)
 
 
 def test_an_environment_without_ensurepip(tmp_path: Path) -> None:
@@ -432,6 +434,13 @@ def test_an_environment_without_ensurepip(tmp_path: Path) -> None:
 def test_without_pip_nothing_is_known(tmp_path: Path, failing: tuple[str, ...]) -> None:
     proven = tried(tmp_path, Told(*failing))
     assert proven.outcome == "unknown" and "python3-venv" in proven.text
+
+
+@pytest.mark.parametrize("failing", ["venv", NAMED])
+def test_a_full_disk_is_no_fault_of_the_wheel(tmp_path: Path, failing: str) -> None:
+    full = "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device"
+    proven = tried(tmp_path, Told(failing, log=full))
+    assert proven.outcome == "unknown" and "there is no room" in proven.text
 
 
 def test_what_pip_says_is_told(tmp_path: Path) -> None:

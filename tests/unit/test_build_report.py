@@ -161,7 +161,7 @@ def test_every_outcome_prints_as_the_schema_says_and_names_nobody(outcome: str) 
     assert all({"name", "seconds", "status", "log"} <= set(step) for step in data["steps"])
     shown = text(one)
     assert "someone" not in printed + shown
-    assert shown.splitlines()[-1].startswith(outcome.upper().replace("-", " "))
+    assert shown.splitlines()[-1].startswith("NOT YET" if outcome == "missing" else outcome.upper().replace("-", " "))
     assert max(map(len, text(one, width=60).splitlines())) < 200
     assert text(one, unicode=False).isascii()
     assert "\x1b" not in shown
@@ -201,7 +201,14 @@ def test_what_is_missing_is_one_command() -> None:
     shown = text(missing)
     assert shown.count(INSTALL) == 1
     assert shown.index("ninja is missing") < shown.index(INSTALL) < shown.index("the work folder lies on another machine")
-    assert "The same command then builds it:" in shown
+    assert "Once that is mended, the same command builds it:" in shown
+
+
+def test_what_is_not_proven_says_where_it_lies() -> None:
+    unproven = EVERY["not-proven"]
+    assert unproven is not None
+    assert "It was not brought to its place, and lies in ~/.cache/rocmkit/build/toy, with the logs." in text(unproven)
+    assert "lies in" not in text(BUILT)
 
 
 def test_a_block_stops_before_anything_is_looked_at() -> None:
@@ -249,12 +256,18 @@ def test_several_plans_and_builds_are_one_object() -> None:
 def test_a_plan_names_every_step_in_its_order_with_what_it_is_for() -> None:
     job = Job(plan=made(), preflight=before(SLOW))
     shown = plan_of(job)
-    places = [shown.index(f" {number} {step.name} ") for number, step in enumerate(job.plan.steps, 1)]
+    fetching = sum(step.stage == "fetch" for step in job.plan.steps)
+    assert f"  fetch     1-{fetching} gets the sources above" in shown, "of those that fetch, one line says it all"
+    places = [shown.index(f" {number} {step.name} ") for number, step in enumerate(job.plan.steps, 1) if step.stage != "fetch"]
+    assert len(places) == 2
     assert places == sorted(places)
+    assert not any(step.name in shown for step in job.plan.steps[:fetching])
+    assert "  to      ~/out\n" in shown
+    assert "  2 GiB for each compiler; 8.0 GiB free\n" in shown.replace("memory", "")
     assert "Looks what is there." in shown
     assert "about 15 min, 4 compilers at a time (60 min of one core, as measured elsewhere)" in shown
     assert "! the work folder lies on another machine" in shown
-    assert shown.splitlines()[-1] == "FEASIBLE"
+    assert shown.splitlines()[-1] == "FEASIBLE; without --dry-run it is built"
 
 
 def test_what_is_not_pinned_is_said_loudly() -> None:
@@ -266,8 +279,9 @@ def test_what_is_not_pinned_is_said_loudly() -> None:
 @pytest.mark.parametrize(
     ("job", "last"),
     [
-        (Job(plan=made(provided={}), preflight=before()), "BLOCKED: 1 reason; nothing would be built"),
-        (Job(plan=made(provided={"rocblas": "rocblas"}), preflight=before()), "FEASIBLE"),
+        (Job(plan=made(provided={}), preflight=before()), "BLOCKED: 1 reason, see above; rocmkit does not begin such a build"),
+        (Job(plan=made(provided={"rocblas": "rocblas"}), preflight=before()), "FEASIBLE; without --dry-run it is built"),
+        (Job(plan=made()), "FEASIBLE"),
         (Job(plan=made(), preflight=before(MISSING)), "NOT YET: something is missing on this machine, see above"),
     ],
 )

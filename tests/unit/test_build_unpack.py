@@ -10,6 +10,7 @@ import os
 import stat
 import tarfile
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -146,6 +147,45 @@ def test_a_header_that_fills_the_memory_is_refused(tmp_path: Path) -> None:
     data = info.tobuf(tarfile.GNU_FORMAT) + bytes(1 << 20)
     with pytest.raises(ArchiveError, match="a header of 3221225472 bytes"):
         unpacked(tmp_path, data)
+
+
+def test_headers_of_headers_end(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("x")
+    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 2
+    with pytest.raises(ArchiveError, match="nested without end"):
+        unpacked(tmp_path, (info.tobuf(tarfile.GNU_FORMAT) + b"a".ljust(512, b"\0")) * 3000 + tar(entry("a")))
+
+
+def test_headers_for_all_members_do_not_pile_up(tmp_path: Path) -> None:
+    def header(number: int) -> bytes:
+        record = f" k{number:06}={'v' * 200_000}\n".encode()
+        record = str(len(record) + 6).encode() + record
+        info = tarfile.TarInfo("x")
+        info.type, info.size = tarfile.XGLTYPE, len(record)
+        return info.tobuf(tarfile.GNU_FORMAT) + record + bytes(-len(record) % 512)
+
+    data = b"".join(header(number) + entry(f"{number}")[0].tobuf(tarfile.GNU_FORMAT) for number in range(60)) + bytes(1024)
+    (tmp_path / "a.tar").write_bytes(data)
+    tracemalloc.start()
+    try:
+        assert unpack(tmp_path / "a.tar", tmp_path / "into") == 60
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20, "of 12 MB of headers"
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", ["a/" * 2000 + "a", "a" * 5000], ids=["deep", "long"])
+def test_a_name_that_no_file_can_have(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ArchiveError, match=r"nested without end|a name of 5000 characters"):
+        unpacked(tmp_path, tar(entry(name)))
+
+
+@pytest.mark.parametrize("more", [{"mtime": "nan"}, {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "10"}])
+def test_numbers_that_are_none(tmp_path: Path, more: dict[str, str]) -> None:
+    info, _ = entry("a")
+    info.pax_headers = more
+    with pytest.raises(ArchiveError, match="no whole tar archive"):
+        unpacked(tmp_path, tar((info, b"")))
 
 
 def test_sparse_files_are_refused(tmp_path: Path) -> None:

@@ -42,6 +42,21 @@ def test_compilers(target: str, rocm: str, knows: bool | None) -> None:
     assert kb.compiler_knows(target, rocm) is knows
 
 
+@pytest.mark.parametrize(
+    ("target", "rocm", "compiles", "rocblas"),
+    [
+        ("gfx906:xnack-", "6.4.4", True, True),
+        ("gfx942", "6.4", True, False),
+        ("gfx942", "7.2", True, True),
+        ("gfx950", "6.4", True, False),
+        ("gfx950", "5.7", None, None),
+        ("gfx906", "6.3", True, None),
+    ],
+)
+def test_debians_own_rocm(target: str, rocm: str, compiles: bool | None, rocblas: bool | None) -> None:
+    assert (kb.distribution_compiles(target, rocm), kb.distribution_rocblas(target, rocm)) == (compiles, rocblas)
+
+
 def test_every_architecture_has_a_compiler_that_knows_it() -> None:
     assert [gfx for gfx in kb.archs() if not kb.compiler_knows(gfx, "7.2.3") and gfx != "gfx909"] == []
 
