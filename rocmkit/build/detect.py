@@ -100,7 +100,7 @@ def _places(layout: Layout, row: Rocm, host: Host) -> Places:
         return places(layout, root, lib=None if layout == "wheel" else lib)
     llvm = _distribution_llvm(host, row.path)
     if llvm is None:
-        raise UsageError(f"the ROCm at {row.path} has no HIP compiler", f"{_INSTALL}; --rocm DIR names another ROCm")
+        raise UsageError(f"the ROCm at {row.path} has no HIP compiler", f"{_INSTALL}; --rocm DIR names another ROCm; {_ELSEWHERE}")
     if version := re.fullmatch(r"(.*)/lib/llvm-([0-9]+)/bin", llvm):
         return places(layout, row.path, lib=lib, clang=version[2])
     home = posixpath.dirname(llvm)  # Fedora: /usr/lib64/rocm/llvm

@@ -93,7 +93,7 @@ def _tree(name: str, source: Source, given: Mapping[str, Given], work: str) -> _
 
 def _bring_one(tree: _Tree, name: str, source: Source, given: Given | None) -> None:
     if given is not None and given.kind == "folder":
-        _folder(tree, name, given.place, source.why)
+        _folder(tree, name, given.place, source)
     elif given is not None and given.kind == "archive":
         # An archive that the recipe names is held to the recipe's checksum wherever it comes from.
         _archive(tree, name, given.place, source.sha256, "taken from an archive as it is", source.why)
@@ -151,10 +151,13 @@ def _archive(tree: _Tree, name: str, place: str, sha256: str | None, unpinned: s
     tree.pins.append(Pin(name=name, url=place, commit=None, sha256=sha256, unpinned="" if sha256 else unpinned))
 
 
-def _folder(tree: _Tree, name: str, place: str, why: str) -> None:
+def _folder(tree: _Tree, name: str, place: str, source: Source) -> None:
     copy = ("cp", "-a", "--", f"{place}/.", f"{tree.folder(name)}/")
-    tree.fresh.extend([_cleared(tree, name), _step(f"copy-{_slug(name)}", "fetch", copy, tree.folder(name), why, group=tree.group)])
-    tree.pins.append(Pin(name=name, url=place, commit=None, sha256=None, unpinned="taken from a folder as it is"))
+    unpinned = (
+        f"taken from a folder as it is: it is no clone that holds {source.commit}" if source.commit else "taken from a folder as it is"
+    )
+    tree.fresh.extend([_cleared(tree, name), _step(f"copy-{_slug(name)}", "fetch", copy, tree.folder(name), source.why, group=tree.group)])
+    tree.pins.append(Pin(name=name, url=place, commit=None, sha256=None, unpinned=unpinned))
 
 
 def _cleared(tree: _Tree, name: str) -> PlanStep:

@@ -134,7 +134,7 @@ def _done(job: Job, ground: Ground, tell: Tell | None, carry: Carry) -> Done:
             done = (
                 _looked_at(job, ran, ground) if ran.outcome == "done" else Done(job=job, built=_unfinished(plan, ran, ground.host.private))
             )
-        return replace(done, remarks=ran.notes)
+        return replace(done, remarks=(*ran.notes, *done.remarks))
     except OSError as error:
         where = ground.host.private.hide(str(error.filename or plan.work))
         raise UsageError(f"cannot write {where}: {error.strerror or error}", "name another folder with --work or --out") from None
@@ -162,7 +162,12 @@ def _looked_at(job: Job, ran: Ran, ground: Ground) -> Done:
         record = str(provenance.write(plan, ran, proof, ground.facts, ground.host))
         if ground.install and proof.wheel:
             because = f"{Path(proof.wheel).name} is in {plan.out}; whether pip has installed it is not known"
-            installed = install(plan, Path(proof.wheel), ground.host)
+            try:
+                installed = install(plan, Path(proof.wheel), ground.host)
+            except UsageError as error:
+                failed = _built(plan, "built", f"built, and not installed: {error.message}", Exit.BLOCKED, ran, proof)
+                hint = (error.hint,) if error.hint else ()
+                return Done(job=job, built=replace(failed, provenance=record), wheel_bytes=_size(proof), remarks=hint)
     except KeyboardInterrupt:
         return Done(job=job, built=_built(plan, "interrupted", because, Exit.INTERRUPTED, ran))
     built = replace(_built(plan, "built", None, Exit.OK, ran, proof), provenance=record)

@@ -48,7 +48,7 @@ def no_build_paths(top: Path, *works: str) -> Proven:
         return Proven(name="no-build-paths", outcome="found", text=some(found))
     if unread:
         return Proven(name="no-build-paths", outcome="unknown", text=some(unread))
-    return Proven(name="no-build-paths", outcome="ok", text=f"none of the {seen} files names the folder that it was built in")
+    return Proven(name="no-build-paths", outcome="ok", text=f"no file names the folder that it was built in ({seen} looked at)")
 
 
 def _below(top: Path) -> Iterator[tuple[Path, str]]:

@@ -57,7 +57,7 @@ class Libraries:
             return Proven(name="libraries", outcome="unknown", text=text)
         places = sorted(set(self.taken.values()))
         rocm = f"; ROCm's own come from {' and '.join(places)}" if places else ""
-        return Proven(name="libraries", outcome="ok", text=f"all are found without LD_LIBRARY_PATH{rocm}")
+        return Proven(name="libraries", outcome="ok", text=f"all libraries are found without LD_LIBRARY_PATH{rocm}")
 
     def _inside(self) -> Iterator[str]:
         """What should be inside, and what should not."""

@@ -109,6 +109,8 @@ def _check_steps(steps: Iterable[PlanStep], work: str) -> None:
     """That each step can be carried out as it is written, and stays in the work folder."""
     names: set[str] = set()
     for step in steps:
+        if _CONTROL.search(step.name):
+            raise DataError(f"the name of a step holds a control character: {step.name!r}")
         if step.name in names:
             raise DataError(f"two steps are called {step.name!r}")
         names.add(step.name)

@@ -55,12 +55,17 @@ def loaded(words: Sequence[str]) -> tuple[Loaded, ...]:
         place = known.get(word) or (real(word) if "/" in word else None)
         if place is None:
             near = difflib.get_close_matches(word, known, 1)
+            near = [f"./{word}"] if (Path(word) / "recipe.yaml").is_file() else near
             hint = f"did you mean {near[0]}?" if near else "`rocmkit recipes` lists all; ./FOLDER is a recipe of your own"
             raise UsageError(f"no recipe is called {word!r}", hint)
         try:
             one = load(place)
-        except (DataError, OSError) as error:
+        except DataError as error:
             raise UsageError(f"not a recipe: {error}", "`rocmkit recipes check FOLDER` says all that is wrong with it") from None
+        except OSError as error:
+            raise UsageError(
+                f"not a recipe: {error.filename or place}: {error.strerror or error}", "its folder holds a recipe.yaml"
+            ) from None
         found[one.recipe.name] = one
     return ordered(tuple(found.values()))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable
@@ -226,7 +227,7 @@ def _tells(tell: Callable[[str], None] | None, hide: Callable[[str], str]) -> Te
     def tells(job: Job) -> Tell:
         if tell:
             tell("")
-        sys.stderr.write(f"rocmkit: {hide(begins(job))}\n")
+        _say(hide(begins(job)))
         said, at = "", 0.0
 
         def told(now: Progress) -> None:
@@ -234,10 +235,16 @@ def _tells(tell: Callable[[str], None] | None, hide: Callable[[str], str]) -> Te
             if tell:
                 tell(progress(now))
             elif now.step != said or time.monotonic() - at >= _LINE_S:
-                sys.stderr.write(f"rocmkit: {progress(now)}\n")
-                sys.stderr.flush()
+                _say(progress(now))
                 said, at = now.step, time.monotonic()
 
         return told
 
     return tells
+
+
+def _say(text: str) -> None:
+    """A line of progress. That nobody can read it ends no build."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"rocmkit: {text}\n")
+        sys.stderr.flush()

@@ -165,8 +165,15 @@ def _same(value: Model, kind: type[Model]) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__struct_fields__ if name in names}
 
 
+#: Fields that hold what a user typed, or what a program printed.
+_TYPED = frozenset({"failure", "pins", "argv", "because", "remarks"})
+
+
 def hidden(value: T, names: Names) -> T:
-    """A published value in which no text names the user or the machine; of what a failed step printed, passwords and addresses go too."""
+    """A published value in which no text names the user or the machine.
+
+    Of what was typed and of what a failed step printed, passwords and addresses go too.
+    """
     return convert(_mapped(to_builtins(value), names.hide, names), type(value), source="what is shown")
 
 
@@ -174,5 +181,5 @@ def _mapped(value: Any, hide: Callable[[str], str], names: Names) -> Any:
     if isinstance(value, str):
         return hide(value)
     if isinstance(value, dict):
-        return {name: _mapped(one, names.hide_text if name == "failure" else hide, names) for name, one in value.items()}
+        return {name: _mapped(one, names.hide_text if name in _TYPED else hide, names) for name, one in value.items()}
     return [_mapped(one, hide, names) for one in value] if isinstance(value, list | tuple) else value
