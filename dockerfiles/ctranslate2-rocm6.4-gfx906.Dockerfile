@@ -4,7 +4,7 @@
 #
 # For gfx906.
 # With ROCm 6.4.4 in /opt/rocm-6.4.4, and Python 3.10 (/usr/bin/python3).
-# Written by rocmkit out of a recipe with SHA-256 41acc43e0cf7d587c68636e47cd504e38ef1ade94e0686d34bc670420f7dad6c.
+# Written by rocmkit out of a recipe with SHA-256 57c978f730a47fd9b3f2bde05aa85a4e9e2091a87eb4a2a1b5866989a8d6caea.
 #
 # Has to be installed:
 #   git: fetches pinned sources and applies patches
@@ -31,7 +31,7 @@
 #   ctranslate2/third_party/spdlog: https://github.com/gabime/spdlog.git at 76fb40d95455f249bd70824ecfcae7a8f0930fa3
 #   onednn: https://github.com/uxlfoundation/oneDNN.git at 64f6bcbcbab628e96f33a62c3e975f8535a7bde4
 #
-# Note: On ROCm 6.1 it was compiled against that ROCm's headers alone, by a newer clang, and not run.
+# Note: For gfx906 it was built whole and imported with Debian's ROCm 6.4, its hardest parts were compiled with 7.2, and on 6.1 against that ROCm's headers alone, by a newer clang. None of that ran on a GPU.
 # Note: The list of compute types names bfloat16 and int8 for every GPU that HIP calls 8 or newer: on gfx906 take float16; int8 saves memory and no time there, bfloat16 is emulated.
 # Note: AWQ models and FlashAttention are not in the HIP build.
 # Note: The recipe rocblas makes the kernels of rocBLAS for gfx906.

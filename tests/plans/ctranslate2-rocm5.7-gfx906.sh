@@ -3,7 +3,7 @@
 #
 # For gfx906.
 # With ROCm 5.7.0 in /opt/rocm-5.7.0, and Python 3.10 (/usr/bin/python3).
-# Written by rocmkit out of a recipe with SHA-256 41acc43e0cf7d587c68636e47cd504e38ef1ade94e0686d34bc670420f7dad6c.
+# Written by rocmkit out of a recipe with SHA-256 57c978f730a47fd9b3f2bde05aa85a4e9e2091a87eb4a2a1b5866989a8d6caea.
 #
 # Has to be installed:
 #   git: fetches pinned sources and applies patches

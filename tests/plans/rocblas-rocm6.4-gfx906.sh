@@ -3,7 +3,7 @@
 #
 # For gfx906.
 # With ROCm 6.4.4 in /opt/rocm-6.4.4, and Python 3.10 (/usr/bin/python3).
-# Written by rocmkit out of a recipe with SHA-256 350991d787cff2a3e1a6784ddf46b222a2ce4d0ab429c3982aa421a5d0050c63.
+# Written by rocmkit out of a recipe with SHA-256 464d21a24fe684ff63945a493fbf48ce99eb20792562826b6785e3e9fff92044.
 #
 # Has to be installed:
 #   git: fetches pinned sources and applies patches
