@@ -111,8 +111,8 @@ def _distribution_llvm(host: Host, root: str) -> str | None:
     """The folder of the clang that hipcc uses: as `hipconfig -l` says, as its file holds it, or the newest with device libraries."""
     try:
         run = host.run((f"{root}/bin/hipconfig", "-l"), lines_with(r"^/[\w./+-]+/bin/?$", count=1), timeout_s=_TIMEOUT_S)
-        if run.outcome == "exited" and (said := run.text.strip().rstrip("/")):
-            return posixpath.normpath(said)
+        if run.outcome == "exited" and (said := run.text.strip()) and _exists(host, clang := posixpath.join(said, "clang++")):
+            return posixpath.dirname(host.realpath(clang))  # Debian 12 says /usr/bin
     except (OSError, NotAsked):
         pass  # below a folder nothing runs
     for name in ("hipcc", "hipcc.pl", "hipvars.pm"):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rocmkit.build.detect import of_image, of_machine, supposed
+from rocmkit.build.detect import _distribution_llvm, of_image, of_machine, supposed
 from rocmkit.build.layouts import build_python, distribution
 from rocmkit.build.toolchain import Toolchain
 from rocmkit.errors import UsageError
@@ -245,3 +245,17 @@ def test_any_release_is_a_toolchain_or_refused(version: str, layout: str | None)
     except UsageError:
         return
     assert series(chain.version) and chain.llvm.startswith("/")
+
+
+def test_a_compiler_is_where_its_link_leads(tmp_path: Path) -> None:
+    """Debian 12's hipconfig says /usr/bin, where there are links alone."""
+    real, folder = tmp_path / "lib/llvm-15/bin", tmp_path / "bin"
+    real.mkdir(parents=True)
+    folder.mkdir()
+    (real / "clang++").touch()
+    asked = folder / "hipconfig"
+    asked.write_text(f"#!/bin/sh\nprintf %s {folder}\n")
+    asked.chmod(0o755)
+    assert _distribution_llvm(LiveHost(), str(tmp_path)) is None  # it names a folder without a compiler
+    (folder / "clang++").symlink_to(real / "clang++")
+    assert _distribution_llvm(LiveHost(), str(tmp_path)) == str(real)
