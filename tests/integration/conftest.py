@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.support.crashes import Zoo, marked
@@ -29,6 +31,16 @@ def with_torch(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
     """Programs and libraries that die."""
     return Zoo(tmp_path_factory.mktemp("zoo"))
+
+
+@pytest.fixture
+def orphans_reaped() -> Iterator[None]:
+    """What a killed rocmkit had started comes to this process, which adopts orphans, and would stay a zombie to those who look around."""
+    yield
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error, OSError):
+            if child.status() == psutil.STATUS_ZOMBIE:
+                os.waitpid(child.pid, os.WNOHANG)
 
 
 @pytest.fixture
