@@ -33,7 +33,7 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
     return Zoo(tmp_path_factory.mktemp("zoo"))
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def orphans_reaped() -> Iterator[None]:
     """What a killed rocmkit had started comes to this process, which adopts orphans, and would stay a zombie to those who look around."""
     yield

@@ -21,7 +21,6 @@ from tests.support.upstream import Upstream, missing, repository
 from tools.gen import SCHEMAS
 from tools.schema import schema
 
-pytestmark = pytest.mark.usefixtures("orphans_reaped")
 WHY = {"why": "the tests want it"}
 LINK = "https://rocm.docs.amd.com/en/latest/"
 ADD = "import sys; open(sys.argv[1], 'a').write(sys.argv[2])"

@@ -24,8 +24,6 @@ from rocmkit.build.values import Plan, PlanStep, Ran
 from rocmkit.errors import UsageError
 from tests.support.tinyplans import Away, alive, file, gone, plan, shell, step
 
-pytestmark = pytest.mark.usefixtures("orphans_reaped")
-
 
 @pytest.fixture
 def work(tmp_path: Path) -> Path:

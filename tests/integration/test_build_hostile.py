@@ -20,7 +20,6 @@ from tests.integration.test_build_command import Place, made, note, valid, wait_
 from tests.support.command import script
 from tests.support.tinyplans import ROOT, Away, plan, shell, step
 
-pytestmark = pytest.mark.usefixtures("orphans_reaped")
 COMMIT = "a" * 40
 ADDRESS = "https://127.0.0.1:1/x.git"
 VERSION = "1.0+rocm5.2.gfx906"
