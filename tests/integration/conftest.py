@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import tempfile
@@ -15,6 +16,8 @@ import pytest
 from tests.support.crashes import Zoo, marked
 from tests.support.registry import place_with
 from tests.support.room import Room
+
+_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 #: What speech programs have beside PyTorch, and what the experiments need of it.
 BESIDE = ("transformers", "numba", "llvmlite", "librosa", "resampy", "ctranslate2", "onnxruntime")
@@ -35,7 +38,8 @@ def zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
 
 @pytest.fixture(autouse=True)
 def orphans_reaped() -> Iterator[None]:
-    """What a killed rocmkit had started comes to this process, which adopts orphans, and would stay a zombie to those who look around."""
+    """A build in this very process makes it adopt orphans: what a killed rocmkit had started would stay a zombie of it."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 0)
     yield
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.Error, OSError):
