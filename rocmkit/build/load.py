@@ -144,6 +144,18 @@ def find(name: str) -> Path:
         if place.is_file() or (place / FILE).is_file():
             return place
         raise UsageError(f"there is no {FILE} in {name}", "`rocmkit recipes` lists those that rocmkit brings")
+    if len(name) <= 100 and "\0" not in name and (Path(name) / FILE).is_file():
+        raise UsageError(f"no recipe is called {name!r}", f"did you mean ./{name}?")
     near = difflib.get_close_matches(name[:100].lower(), known, n=1)
     hint = f"did you mean {near[0]}?" if near else "`rocmkit recipes` lists all; a recipe of your own is named by its path, ./NAME"
     raise UsageError(f"no recipe is called {name!r}", hint)
+
+
+def opened(place: Path) -> Loaded:
+    """The same as `load`, for people: raises UsageError."""
+    try:
+        return load(place)
+    except DataError as error:
+        raise UsageError(f"not a recipe: {error}", f"`rocmkit recipes check {place}` says all that is wrong with it") from None
+    except OSError as error:
+        raise UsageError(f"cannot read {error.filename or place}: {error.strerror or error}") from None

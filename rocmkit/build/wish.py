@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from msgspec.structs import replace
 
 from rocmkit.build.detect import of_image, supposed
 from rocmkit.build.given import given
-from rocmkit.build.load import load, recipes
+from rocmkit.build.load import find, load, opened, recipes
 from rocmkit.build.plan import plan
 from rocmkit.build.recipe import Layout, Loaded, Recipe
 from rocmkit.build.toolchain import Toolchain
@@ -50,22 +49,9 @@ class Wish(Model, kw_only=True):
 
 def loaded(words: Sequence[str]) -> tuple[Loaded, ...]:
     """The recipes that the words name: a name, or the path of a folder. What provides for another goes before it. Raises UsageError."""
-    known, found = recipes(), {}
+    found = {}
     for word in words:
-        place = known.get(word) or (real(word) if "/" in word else None)
-        if place is None:
-            near = difflib.get_close_matches(word, known, 1)
-            near = [f"./{word}"] if (Path(word) / "recipe.yaml").is_file() else near
-            hint = f"did you mean {near[0]}?" if near else "`rocmkit recipes` lists all; ./FOLDER is a recipe of your own"
-            raise UsageError(f"no recipe is called {word!r}", hint)
-        try:
-            one = load(place)
-        except DataError as error:
-            raise UsageError(f"not a recipe: {error}", "`rocmkit recipes check FOLDER` says all that is wrong with it") from None
-        except OSError as error:
-            raise UsageError(
-                f"not a recipe: {error.filename or place}: {error.strerror or error}", "its folder holds a recipe.yaml"
-            ) from None
+        one = opened(find(word))
         found[one.recipe.name] = one
     return ordered(tuple(found.values()))
 

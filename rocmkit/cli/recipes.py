@@ -13,7 +13,6 @@ from rocmkit.output import drawing, write
 
 if TYPE_CHECKING:
     from rocmkit.build.check import Problem
-    from rocmkit.build.recipe import Loaded
     from rocmkit.model import Model
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -76,11 +75,11 @@ def show(name: str, as_json: bool, output: Path | None) -> Exit:
       rocmkit recipes show ctranslate2 | less
       rocmkit recipes show ./my-recipe
     """
-    from rocmkit.build.load import find
+    from rocmkit.build.load import find, opened
     from rocmkit.report import recipes as report
 
     place = find(name)
-    loaded = _loaded(place)
+    loaded = opened(place)
     shown = report.Shown(folder=str(place), sha256=loaded.sha256, recipe=loaded.recipe)
     return _print(shown, lambda **how: report.page(str(place), loaded, **how), as_json, output)
 
@@ -119,23 +118,12 @@ def check(path: Path | None, as_json: bool, output: Path | None) -> Exit:
 
 
 def _list(as_json: bool, output: Path | None) -> Exit:
+    from rocmkit.build.load import opened
     from rocmkit.build.load import recipes as places
     from rocmkit.report import recipes as report
 
-    rows = report.listing((str(place), _loaded(place).recipe) for place in places().values())
+    rows = report.listing((str(place), opened(place).recipe) for place in places().values())
     return _print(rows, lambda **how: report.table(rows, **how), as_json, output)
-
-
-def _loaded(place: Path) -> Loaded:
-    from rocmkit.build.load import load
-    from rocmkit.model import DataError
-
-    try:
-        return load(place)
-    except DataError as error:
-        raise UsageError(str(error), f"`rocmkit recipes check {place}` says it all") from None
-    except OSError as error:
-        raise UsageError(f"cannot read {place}: {error.strerror or error}") from None
 
 
 def _print(value: Model, text: Callable[..., str], as_json: bool, output: Path | None) -> Exit:

@@ -412,7 +412,7 @@ cp FOLDER/made/* "$out"
     [
         ((), "no recipe is named"),
         (("nothing",), "no recipe is called 'nothing'"),
-        (("./nothing",), "not a recipe"),
+        (("./nothing",), "there is no recipe.yaml"),
         (("RECIPE", "--arch", "gfx9006"), "did you mean gfx90"),
         (("RECIPE", "--arch", "gfx906:xnack+", "--arch", "gfx906"), "exclude each other"),
         (("RECIPE", "--rocm-version", "6.3"), "--dry-run"),
@@ -425,7 +425,7 @@ cp FOLDER/made/* "$out"
         (("RECIPE", "--jobs", "0"), "--jobs"),
         (("RECIPE", "--launcher", "make"), "--launcher"),
         (("RECIPE", "RECIPE/../other", "--script", "-"), "one recipe each"),
-        (("RECIPE", "RECIPE/../other"), "not a recipe"),
+        (("RECIPE", "RECIPE/../other"), "there is no recipe.yaml"),
     ],
 )
 def test_calls_that_cannot_be_meant_so(place: Place, words: tuple[str, ...], told: str) -> None:

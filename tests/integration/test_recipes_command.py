@@ -110,7 +110,7 @@ def test_a_recipe_that_is_not_there(place: Path) -> None:
     done = rocmkit("recipes", "show", "whisper-cpp")
     assert done.code == 2
     assert "no recipe is called 'whisper-cpp'" in done.err
-    assert "./NAME" in done.err
+    assert "did you mean ./whisper-cpp?" in done.err
     (place / "recipe.yaml").write_text("name: [")
     done = rocmkit("recipes", "show", "./whisper-cpp")
     assert done.code == 2
