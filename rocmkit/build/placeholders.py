@@ -43,6 +43,8 @@ NAMES: dict[str, str] = {
 }
 #: `{value.NAME}` is one of the recipe's own.
 VALUE = "value."
+#: `{from.NAME}` is the folder that the result of another recipe is installed in: its include/ and lib/.
+FROM = "from."
 _FOUND = re.compile(r"(?<!\$)\{([A-Za-z_][\w.-]*)\}")
 _STATES = {"+": "on", "-": "off"}
 

@@ -76,6 +76,13 @@ class Brought(Model, kw_only=True):
     when: When = ALWAYS
 
 
+class Note(Model, kw_only=True):
+    """A sentence that is true of some builds alone."""
+
+    when: When
+    text: str
+
+
 class Words(Model, kw_only=True):
     """Words that a value or a command holds in some builds alone."""
 
@@ -116,6 +123,7 @@ class Expect(Model, kw_only=True):
     bundled: tuple[str, ...] = ()  # libraries inside the wheel, by the beginning of their names: libctranslate2.so
     rocm: tuple[str, ...] = ()  # libraries that the ROCm of the machine brings: libhipblas.so
     env: dict[str, str] = {}  # variables that the result sets for its own process, where the user does not
+    providers: tuple[str, ...] = ()  # of an ONNX Runtime: execution providers that it offers once it is imported
     files: tuple[str, ...] = ()  # below {prefix}, patterns that match something: lib/rocblas/library/*gfx906*; {arch} for each architecture
 
 
@@ -131,8 +139,10 @@ class Release(Model, kw_only=True):
     python: str = ""  # specifier on Python; empty: any
     known: Known  # how it is known that this works
     why: str  # why this version for these ROCm
-    notes: tuple[str, ...] = ()  # limits to know before
+    gives: tuple[str | Note, ...] = ()  # what the result does on the card
+    notes: tuple[str | Note, ...] = ()  # limits to know before: what it does not do, and what that costs
     links: tuple[str, ...]  # public places behind it
+    uses: tuple[str, ...] = ()  # recipes whose results it is built against; {from.NAME} is where such a one is installed
     fetch: dict[str, Source]  # by name; the first is the one that --source replaces
     patches: tuple[Patch, ...] = ()  # in the order they are applied in
     files: tuple[Brought, ...] = ()

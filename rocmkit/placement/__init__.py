@@ -1,0 +1,1 @@
+"""Where the operators of an ONNX model run, by a real profile."""

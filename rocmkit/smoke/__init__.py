@@ -1,0 +1,1 @@
+"""Speech systems run for real, each in a process of its own."""
