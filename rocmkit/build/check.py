@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator
@@ -10,8 +11,12 @@ from typing import Literal
 
 from rocmkit.build import shape
 from rocmkit.build.lint import lint
-from rocmkit.build.load import FILE, MAX_FILES, load_text
+from rocmkit.build.load import FILE, MAX_FILES, load, load_text, recipes
+from rocmkit.build.recipe import Recipe
 from rocmkit.model import DataError, Model
+
+#: Names of recipes that a path can be made of.
+_PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
 class Problem(Model, kw_only=True):
@@ -31,7 +36,7 @@ def check(place: Path) -> tuple[Problem, ...]:
         loaded, text = load_text(place)
     except DataError as error:
         return (_refused(str(file), str(error)),)
-    told = lint(loaded)
+    told = lint(loaded, _others(loaded.recipe, file.parent))
     places = shape.where(text, [one.path for one in told])
     found = [
         Problem(file=str(file), line=line, column=column, level=one.level, text=one.text)
@@ -40,7 +45,19 @@ def check(place: Path) -> tuple[Problem, ...]:
     if file.name == FILE:
         for name in _stray(file.parent, {FILE, *loaded.texts}):
             found.append(Problem(file=str(file), line=None, column=None, level="note", text=f"no release names `{name}`"))
-    return tuple(sorted(found, key=lambda one: (one.line or 0, one.column or 0, one.level)))
+    # What two releases have from one place is told once.
+    return tuple(sorted(dict.fromkeys(found), key=lambda one: (one.line or 0, one.column or 0, one.level)))
+
+
+def _others(recipe: Recipe, folder: Path) -> dict[str, Recipe]:
+    """The recipes that this one may use: rocmkit's own, and those whose folders lie beside its own."""
+    places = {name: folder.parent / name for release in recipe.releases for name in release.uses if _PLAIN.fullmatch(name)}
+    found = {}
+    for name, place in {**places, **recipes()}.items():
+        if place.resolve() != folder.resolve():
+            with contextlib.suppress(DataError, OSError):  # what is wrong with it is told where it is checked itself
+                found[name] = load(place).recipe
+    return found if places else {}
 
 
 def _refused(file: str, message: str) -> Problem:

@@ -13,12 +13,13 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from rocmkit.build.dockerfile import dockerfile
+from rocmkit.build.dockerfile import beside, dockerfile
 from rocmkit.build.failure import Memory, failure
 from rocmkit.build.job import Carry, Job
 from rocmkit.build.problem import Problem
 from rocmkit.build.running import run
 from rocmkit.build.state import write_whole
+from rocmkit.build.together import needed
 from rocmkit.build.values import Plan, PlanStep, Progress, Ran, StepRun, Tell
 from rocmkit.build.watching import Pace
 from rocmkit.build.wish import Wish, real, work_of
@@ -76,8 +77,9 @@ def by_hand(name: str) -> str:
 
 def contained(jobs: Sequence[Job], wish: Wish, host: Host) -> tuple[list[Job], Carry]:
     """The jobs with folders of this machine, and what builds them in containers. Raises UsageError."""
-    texts = {job.plan.recipe: dockerfile(job.plan) for job in jobs}
-    own = [Job(plan=here(job.plan, work_of(job.plan, wish, host, several=len(jobs) > 1), real(wish.out))) for job in jobs]
+    plans = [job.plan for job in jobs]
+    texts = {plan.recipe: dockerfile(*needed(plan, plans), results=(plan,)) for plan in plans}
+    own = [Job(plan=here(job.plan, work_of(job.plan, wish, several=len(jobs) > 1), real(wish.out))) for job in jobs]
     found = engine(host)
     name = found.name if found else "docker"
     if found is None or found.why_not:
@@ -92,7 +94,8 @@ def here(plan: Plan, work: Path, out: Path) -> Plan:
     if "," in str(work):
         raise UsageError(f"{work}: engines take no folder with a comma in its name", "name another with --work")
     result = str(work / "build" / "container" / "result")
-    return replace(plan, work=str(work), out=str(out), dist=result, prefix=result)
+    prefix = f"{result}/{beside(plan)}".rstrip("/") if plan.wheel and plan.expect.files else result
+    return replace(plan, work=str(work), out=str(out), dist=result, prefix=prefix)
 
 
 def carry(plan: Plan, text: str, name: str, tell: Tell | None, lock: int) -> Ran:

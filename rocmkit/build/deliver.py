@@ -25,7 +25,12 @@ def destination(plan: Plan) -> Path:
 
     It is a folder and no archive, since it is used where it lies: ROCBLAS_TENSILE_LIBPATH and its like name a folder.
     """
-    return Path(plan.out) / (plan.wheel or f"{plan.recipe}-{plan.local_version}")
+    return Path(plan.out) / plan.wheel if plan.wheel else folder(plan)
+
+
+def folder(plan: Plan) -> Path:
+    """Where a folder of the result goes: all of it, or headers and libraries beside a wheel."""
+    return Path(plan.out) / f"{plan.recipe}-{plan.local_version}"
 
 
 def deliver(plan: Plan, proof: Proof) -> Proof:
@@ -39,14 +44,16 @@ def deliver(plan: Plan, proof: Proof) -> Proof:
     beside = f"{_beside(place)}{hashlib.sha256(plan.work.encode()).hexdigest()[:12]}-"
     for left in out.glob(f"{glob.escape(beside)}*"):
         sweep(str(left))
-    if proof.wheel:
-        _file(Path(proof.wheel), place, proof.sha256, beside)
-        return replace(proof, wheel=str(place))
     prefix = Path(plan.prefix)
-    if place.parent.resolve().is_relative_to(prefix.resolve()):
+    if (proof.folder or not proof.wheel) and out.resolve().is_relative_to(prefix.resolve()):
         raise OSError(errno.EINVAL, f"it lies in {prefix}, which would be copied into itself", str(out))
-    _folder(prefix, place, beside)
-    return replace(proof, artefacts=tuple(str(place) if one == plan.prefix else one for one in proof.artefacts))
+    if not proof.wheel:
+        _folder(prefix, place, beside)
+        return replace(proof, artefacts=tuple(str(place) if one == plan.prefix else one for one in proof.artefacts))
+    if proof.folder:
+        _folder(Path(proof.folder), folder(plan), beside)
+    _file(Path(proof.wheel), place, proof.sha256, beside)
+    return replace(proof, wheel=str(place), folder=str(folder(plan)) if proof.folder else None)
 
 
 def write_atomically(place: Path, data: bytes) -> None:

@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterable
 
 from rocmkit.build.layouts import MACHINE, Places, build_python, distribution, of_image, places, supposed
-from rocmkit.build.recipe import Layout
 from rocmkit.build.toolchain import BuildPython, Toolchain
+from rocmkit.doctor.routes.ground import layout_of
 from rocmkit.errors import UsageError
 from rocmkit.facts import Facts, Gap, Os, Rocm
 from rocmkit.host.base import Host, NotAsked, lines_with
 from rocmkit.kb.versions import series
+from rocmkit.kb.when import Layout
 from rocmkit.probe.rocm import at
 
 __all__ = ["of_image", "of_machine", "supposed"]
@@ -28,7 +29,7 @@ def of_machine(facts: Facts, host: Host, *, rocm: str | None, python: str | None
     Of several ROCms the first that has a compiler is taken, the machine's default before others. Raises UsageError.
     """
     found = _chosen(facts, host, rocm)
-    layout = _layout(found)
+    layout = layout_of(found)
     parts = _places(layout, found, host)
     root = host.private.reveal(parts.root)
     llvm = _first(host, parts.llvm, "/clang++")
@@ -76,17 +77,9 @@ def _chosen(facts: Facts, host: Host, rocm: str | None) -> Rocm:
 
 def _has_compiler(row: Rocm, host: Host) -> bool:
     try:
-        return any(_exists(host, f"{place}/clang++") for place in _places(_layout(row), row, host).llvm)
+        return any(_exists(host, f"{place}/clang++") for place in _places(layout_of(row), row, host).llvm)
     except UsageError:
         return False
-
-
-def _layout(row: Rocm) -> Layout:
-    if row.kind == "distro":
-        return "debian"
-    if row.kind == "wheel":
-        return "wheel"
-    return "core" if re.fullmatch(r"core(?:-[0-9.]+)?", posixpath.basename(row.path)) else "amd"
 
 
 def _places(layout: Layout, row: Rocm, host: Host) -> Places:

@@ -28,12 +28,18 @@ def of_text(text: str) -> str:
 
 
 def chain(
-    made: Sequence[PlanStep], own: Sequence[PlanStep], files: Iterable[PlanFile], toolchain: Toolchain, plain: frozenset[str]
+    made: Sequence[PlanStep],
+    own: Sequence[PlanStep],
+    files: Iterable[PlanFile],
+    toolchain: Toolchain,
+    plain: frozenset[str],
+    used: Sequence[tuple[str, str]] = (),
 ) -> tuple[PlanStep, ...]:
     """The steps with their digests: those that bring the sources, then those of the recipe.
 
     What brings the sources has nothing to do with the toolchain, nor with the variables `plain` that tell of it, so another compiler does
-    not fetch them again. The first step of a group stands for all of it, since a change to files in place is only right as a whole.
+    not fetch them again; nor does another of the results that are `used`, each a name and a digest. The first step of a group stands for
+    all of it, since a change to files in place is only right as a whole.
     """
     known = tuple(files)
     contents = [_content(step, known, plain) for step in made] + [_content(step, known, frozenset()) for step in own]
@@ -43,7 +49,7 @@ def chain(
     for number, step in enumerate(steps):
         parts = [before, contents[number]]
         if number == len(made):
-            parts.append(_identity(toolchain))
+            parts += [_identity(toolchain), *(json.dumps(one) for one in used)]
         if step.group and (number == 0 or steps[number - 1].group != step.group):
             parts += [contents[at] for at in range(number, len(steps)) if steps[at].group == step.group]
         before = of_text(json.dumps(parts))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping, Sequence
 
 from rocmkit import kb
 from rocmkit.build.packages import packages
@@ -21,11 +22,27 @@ _INSTALL = {
 #: What COPY and FROM take as one word.
 _PLACE = re.compile(r"/[\w./+-]*", re.ASCII)
 _ADDRESS = re.compile(r"(?!file:)[a-z+]+://|[\w.-]+@[\w.-]+:(?!//)", re.ASCII)
+#: Names that no stage can have: that of the result, and what FROM and COPY --from take for something else.
+_TAKEN = {"result", "scratch", "context"}
 _IMAGE = re.compile(r"[a-z0-9][\w./:@+-]*", re.ASCII)
 
 
-def dockerfile(plan: Plan) -> str:
-    """The whole file. Raises UsageError for a plan that cannot be carried out in a container."""
+def dockerfile(plan: Plan, *more: Plan, results: Sequence[Plan] = ()) -> str:
+    """The whole file, with a stage for each plan. `results`: those whose results are left; without it, all.
+
+    Raises UsageError for a plan that cannot be carried out in a container.
+    """
+    plans = (plan, *more)
+    for one in plans:
+        _check(one)
+    if not more:
+        return "\n".join([*_top(plans), *_stage(plan, "build"), *_result([(plan, "build")]), ""])
+    names = {one.recipe: _named(one.recipe) for one in plans}
+    stages = [line for one in plans for line in _stage(one, names[one.recipe], names)]
+    return "\n".join([*_top(plans), *stages, *_result([(one, names[one.recipe]) for one in results or plans]), ""])
+
+
+def _check(plan: Plan) -> None:
     toolchain, image = plan.toolchain, plan.toolchain.image
     if not image:
         raise UsageError(f"no container image of ROCm {toolchain.version} is known", "name one: --container IMAGE")
@@ -33,19 +50,37 @@ def dockerfile(plan: Plan) -> str:
         raise UsageError(f"{image!r} is no name of a container image", "such as rocm/dev-ubuntu-22.04:6.3.4-complete")
     if here := next((pin for pin in plan.pins if not _ADDRESS.match(pin.url)), None):
         raise UsageError(f"the source {here.name} lies on this machine, in {here.url}", "a Dockerfile takes sources from addresses")
-    for path in (plan.work, *(file.path for file in plan.files)):
+    for path in (plan.work, plan.prefix, *(used.folder for used in plan.uses), *(file.path for file in plan.files)):
         if not _PLACE.fullmatch(path):
             raise UsageError(f"a Dockerfile cannot hold the path {path!r}", "give a work folder of letters, digits, dots and dashes")
-    return "\n".join([*_top(plan), *_installed(plan), *_files(plan), *_steps(plan), *_result(plan), ""])
 
 
-def _top(plan: Plan) -> list[str]:
-    image = plan.toolchain.image
-    lines = ["# syntax=docker/dockerfile:1", "#", *head(plan), "#"]  # after a plain comment no other is taken for a directive
-    lines += comment("Builds into the folder out, with BuildKit: docker build --output out -f FILE .")
-    if "@sha256:" not in image:
-        lines += ["#", *comment(f"WARNING: {image} is not pinned: no public source tells its digest.")]
-    return [*lines, "", f"FROM {image} AS build"]
+def _named(recipe: str) -> str:
+    """The stage that builds a recipe; a stage begins with a letter, and some names mean something else."""
+    return recipe if re.fullmatch(r"[a-z][a-z0-9._-]*", recipe) and recipe not in _TAKEN else f"build-{recipe}"
+
+
+def _top(plans: Sequence[Plan]) -> list[str]:
+    lines = ["# syntax=docker/dockerfile:1"]  # after a plain comment no other is taken for a directive
+    for plan in plans:
+        lines += ["#", *head(plan)]
+    lines += ["#", *comment("Builds into the folder out, with BuildKit: docker build --output out -f FILE .")]
+    for image in dict.fromkeys(plan.toolchain.image for plan in plans):
+        if "@sha256:" not in image:
+            lines += ["#", *comment(f"WARNING: {image} is not pinned: no public source tells its digest.")]
+    return lines
+
+
+def _stage(plan: Plan, name: str, names: Mapping[str, str] | None = None) -> list[str]:
+    """The image in which a plan is carried out. `names` are those of the stages that it may take from."""
+    taken = [
+        f"COPY --from={names[used.recipe]} {used.folder}/ {used.folder}/"
+        for used in plan.uses
+        if names and used.origin == "call" and used.recipe in names
+    ]
+    lines = ["", f"FROM {plan.toolchain.image} AS {name}", *_installed(plan)]
+    lines += ["", "# What it is built against.", *taken] if taken else []
+    return [*lines, *_files(plan), *_steps(plan)]
 
 
 def _installed(plan: Plan) -> list[str]:
@@ -107,10 +142,17 @@ def _run(lines: list[str], mount: str = "") -> list[str]:
     return [f"RUN {mount}<<'{end}'", *body, end]
 
 
-def _result(plan: Plan) -> list[str]:
-    return [
-        "",
-        "# All that is left: what was built.",
-        "FROM scratch AS result",
-        f"COPY --from=build {plan.dist if plan.wheel else plan.prefix}/ /",
-    ]
+def _result(stages: Sequence[tuple[Plan, str]]) -> list[str]:
+    """An image that holds nothing but results: wheels side by side, and folders, where there are several things, by their names."""
+    lines = ["", "# All that is left: what was built.", "FROM scratch AS result"]
+    for plan, name in stages:
+        if plan.wheel:
+            lines.append(f"COPY --from={name} {plan.dist}/ /")
+        if not plan.wheel or plan.expect.files:
+            lines.append(f"COPY --from={name} {plan.prefix}/ /{beside(plan) if plan.wheel or len(stages) > 1 else ''}")
+    return lines
+
+
+def beside(plan: Plan) -> str:
+    """Where an image has what is installed, where that is not all of its result."""
+    return f"{plan.recipe}-{plan.local_version}/"

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import IO, Literal
 
-from rocmkit.build import integrity, script, state, workplace
+from rocmkit.build import installed, integrity, script, state, workplace
 from rocmkit.build.download import DownloadError, download, part_of
 from rocmkit.build.environment import environment
 from rocmkit.build.failure import Memory, failure, said
@@ -94,6 +94,10 @@ class _Running:
         wheel = next((number for number, step in enumerate(steps) if step.stage == "wheel"), len(steps))
         if self.plan.wheel and not any(Path(self.plan.dist).glob("*.whl")):
             there = min(there, wheel)
+        if begin == len(steps) and (wrong := installed.wrong(self.plan)):  # it is installed anew by the steps that name the folder
+            self.notes.append(f"{wrong}: it is made again")
+            naming = (number for number, step in enumerate(steps) if any(self.plan.prefix in word for word in step.argv))
+            there = min(there, next(naming, 0))
         begin = state.whole_groups(there, steps)
         if begin <= wheel and begin < len(steps):  # no wheel of another version stays beside the new one
             for old in Path(self.plan.dist).glob("*.whl"):

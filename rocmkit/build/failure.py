@@ -6,6 +6,9 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from msgspec.structs import replace
+
+from rocmkit.build import integrity
 from rocmkit.build.firsterror import SHOWN, Found, first_error
 from rocmkit.build.running import Ended
 from rocmkit.build.values import Failure, PlanStep
@@ -76,7 +79,9 @@ def failure(step: PlanStep, ended: Ended, log: Path, *, memory: Memory, wrong: s
         found = Found(error=text, lines=(*(found.lines if found else ()),), first=0, last=0)
     # A guard of the desktop's or somebody else kills too, and the kernel counts only what it does itself.
     known = _of_issue(about, sure=full or memory.short() is True) if about else _known(log, found)
-    return _failure(step, found, ended, known, integrity=step.stage == "fetch" and not about)
+    other = None if about else integrity.other_checksum(found.lines)
+    found = replace(found, error=other[:SHOWN]) if other else found
+    return _failure(step, found, ended, known, integrity=other is not None or (step.stage == "fetch" and not about))
 
 
 def said(step: PlanStep, text: str, ended: Ended | None = None, *, integrity: bool = False) -> Failure:

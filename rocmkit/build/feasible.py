@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from rocmkit import kb
+from rocmkit.build import using
+from rocmkit.build.case import Case, either, listed
 from rocmkit.build.placeholders import rocm_series
-from rocmkit.build.recipe import Recipe, Release, When
+from rocmkit.build.recipe import Release
 from rocmkit.build.toolchain import Toolchain
 from rocmkit.build.values import Ask, Block
 from rocmkit.errors import UsageError
@@ -41,26 +43,6 @@ class Verdict(Model, kw_only=True):
     notes: tuple[str, ...]
 
 
-class Case(Model, kw_only=True):
-    """What is judged."""
-
-    recipe: Recipe
-    toolchain: Toolchain
-    archs: tuple[str, ...]
-    ask: Ask
-    others: tuple[Recipe, ...]  # recipes that may make what this one needs
-
-    @property
-    def arch(self) -> str:
-        """The targets as the command line takes them."""
-        return ",".join(self.archs)
-
-    @property
-    def command(self) -> str:
-        """The call that this plan is for, without what says which ROCm."""
-        return f"rocmkit build {self.recipe.name} --arch {self.arch}"
-
-
 def choose(case: Case) -> tuple[Release, Verdict]:
     """The release to build: of those for this ROCm the first that nothing of its own speaks against, else the first.
 
@@ -82,15 +64,6 @@ def choose(case: Case) -> tuple[Release, Verdict]:
     return release, _verdict(case, release)
 
 
-def holds(when: When, toolchain: Toolchain, archs: Iterable[str]) -> bool:
-    """Whether something is for this build."""
-    return (
-        (not when.arch or bool({*when.arch} & {base(one) for one in archs}))
-        and (not when.rocm or within(when.rocm, toolchain.version))
-        and (not when.layout or toolchain.layout in when.layout)
-    )
-
-
 def _verdict(case: Case, release: Release) -> Verdict:
     blocks = [*_own(case, release), *_compiler(case)]
     prerequisites: list[str] = []
@@ -98,7 +71,7 @@ def _verdict(case: Case, release: Release) -> Verdict:
     knower = kb.distribution_compiles if _debians(case.toolchain) else kb.compiler_knows
     knows = {arch: knower(arch, case.toolchain.version) for arch in case.archs}
     if unsure := [arch for arch, one in knows.items() if one is None]:
-        notes.append(f"Whether the compiler of this ROCm knows {_and(unsure)} is not known.")
+        notes.append(f"Whether the compiler of this ROCm knows {listed(unsure)} is not known.")
     for library in release.kernels:
         word = _WORDS.get(library, library)
         held = {arch: _held(library, arch, case.toolchain) for arch in case.archs}
@@ -106,14 +79,17 @@ def _verdict(case: Case, release: Release) -> Verdict:
         unknown = [arch for arch, one in held.items() if one is None]
         if library in case.ask.provided:
             if missing or unknown:
-                notes.append(f"The recipe {case.ask.provided[library]} makes the kernels of {word} for {_and([*missing, *unknown])}.")
+                notes.append(f"The recipe {case.ask.provided[library]} makes the kernels of {word} for {listed([*missing, *unknown])}.")
             continue
         if unknown:
-            notes.append(f"Whether {word} of this ROCm holds kernels for {_and(unknown)} is not known; without them nothing computes.")
+            notes.append(f"Whether {word} of this ROCm holds kernels for {listed(unknown)} is not known; without them nothing computes.")
         if missing:
             makers = tuple(_makers(case, library))
             prerequisites += makers
             blocks.append(_no_kernels(case, release, library, missing, makers))
+    blocks += using.blocks(case, release)
+    prerequisites += using.prerequisites(case, release)
+    notes += using.notes(case, release)
     return Verdict(blocks=tuple(blocks), prerequisites=tuple(dict.fromkeys(prerequisites)), notes=tuple(notes))
 
 
@@ -124,26 +100,29 @@ def _own(case: Case, release: Release) -> Iterator[Block]:
         yield Block(
             code=ROCM_PACKAGE,
             text=f"{version} is not built with {_LAYOUTS[toolchain.layout]}.",
-            ways_out=(f"Build with the ROCm of {_or([_LAYOUTS[one] for one in release.layouts])}: --rocm DIR", *_container(case, release)),
+            ways_out=(
+                f"Build with the ROCm of {either([_LAYOUTS[one] for one in release.layouts])}: --rocm DIR",
+                *_container(case, release),
+            ),
         )
     if release.archs and (outside := [arch for arch in case.archs if base(arch) not in release.archs]):
         yield Block(
             code=WRONG_ARCH,
-            text=f"{version} is for {_and(release.archs)}, and not for {_and(outside)}.",
+            text=f"{version} is for {listed(release.archs)}, and not for {listed(outside)}.",
             ways_out=(*_elsewhere(case), *_without(case, outside)),
         )
     wide = {arch: known.wavefront for arch in case.archs if (known := kb.arch(arch)) is not None}
     if release.wavefront and (other := [arch for arch, lanes in wide.items() if lanes != release.wavefront]):
         yield Block(
             code=WRONG_RESULTS,
-            text=f"{version} computes rightly on wavefronts of {release.wavefront} lanes; those of {_and(other)} have {wide[other[0]]}.",
+            text=f"{version} computes rightly on wavefronts of {release.wavefront} lanes; those of {listed(other)} have {wide[other[0]]}.",
             ways_out=(*_elsewhere(case), *_without(case, other)),
         )
     if toolchain.machine not in release.machines:
         yield Block(
             code=NO_WHEEL,
-            text=f"{version} is built for {_and(release.machines)}, and this machine is {toolchain.machine}.",
-            ways_out=(f"Build on a machine that is {_or(release.machines)}.",),
+            text=f"{version} is built for {listed(release.machines)}, and this machine is {toolchain.machine}.",
+            ways_out=(f"Build on a machine that is {either(release.machines)}.",),
         )
     python = toolchain.python.version
     if case.recipe.package and release.python and not within(release.python, python):
@@ -164,7 +143,7 @@ def _compiler(case: Case) -> Iterator[Block]:
         ways = (f"Take ROCm {newer[0]}, or a newer one that knows all of them.",) if newer else ()
         yield Block(
             code=UNKNOWN_GPU,
-            text=f"The compiler of ROCm {rocm} does not know {_and(unknown)}.",
+            text=f"The compiler of ROCm {rocm} does not know {listed(unknown)}.",
             ways_out=(*ways, *_without(case, unknown)),
         )
 
@@ -200,7 +179,7 @@ def _no_kernels(case: Case, release: Release, library: str, missing: list[str], 
     ways += _elsewhere(case, lambda series: all(_packaged(library, arch, series) for arch in case.archs))
     return Block(
         code=NO_KERNELS,
-        text=f"{which} holds no kernels for {_and(missing)}: "
+        text=f"{which} holds no kernels for {listed(missing)}: "
         f"{case.recipe.name} {release.version} would build, and end at the first matrix product.",
         ways_out=(*ways, *_without(case, missing)),
     )
@@ -243,17 +222,4 @@ def _suits(release: Release, archs: Iterable[str]) -> bool:
 
 def _without(case: Case, these: Iterable[str]) -> tuple[str, ...]:
     left = [arch for arch in case.archs if arch not in {*these}]
-    return (f"Leave {_and(these)} out: rocmkit build {case.recipe.name} --arch {','.join(left)}",) if left else ()
-
-
-def _and(words: Iterable[str]) -> str:
-    return _listed(words, "and")
-
-
-def _or(words: Iterable[str]) -> str:
-    return _listed(words, "or")
-
-
-def _listed(words: Iterable[str], last: str) -> str:
-    *most, end = words
-    return f"{', '.join(most)} {last} {end}" if most else end
+    return (f"Leave {listed(these)} out: rocmkit build {case.recipe.name} --arch {','.join(left)}",) if left else ()

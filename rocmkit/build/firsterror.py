@@ -72,8 +72,11 @@ _MARKS = (
     *("rror: ", "RROR: ", "CMake Error", "xception: ", "FAILED", "atal: ", "Traceback (most", "Killed", "undefined reference to "),
     *("undefined symbol: ", "multiple definition of ", "duplicate symbol: ", "cannot find ", "unable to find library ", "Assertion "),
     *("No space left on device", "Disk quota exceeded", "File too large", "loading shared libraries", " not found", "*** ", "curl: ("),
-    *("tar: ", "terminate called after", "Segmentation fault", "Illegal instruction", "Bus error", "rocmkit: ", "ninja: build stopped"),
+    *(" hash of", "tar: ", "terminate called after"),
+    *("Segmentation fault", "Illegal instruction", "Bus error", "rocmkit: ", "ninja: build stopped"),
 )
+#: CMake says this of each try, and at the end only that each has failed.
+_CHECKSUM, _EACH_FAILED = re.compile(r"-- (?:MD5|SHA[0-9_]{1,7}) hash of$"), "Each download failed!"
 _FAILED = re.compile(r"\s*FAILED: ")
 _NEXT = re.compile(r"\s*(?:\[[0-9]+/[0-9]+\] |ninja: |FAILED: )")
 _INCLUDED = re.compile(r"In file included from |\s+from \S+:[0-9]+|\S+: In (?:member )?function |In module ")
@@ -135,11 +138,13 @@ class _Log:
         self.failed: dict[int, _Seen] = {}  # the same, of the first command that ninja says has failed
         self.header: tuple[int, str] | None = None
         self.after: list[str] = []  # what that printed, first its command
+        self.heard = 0  # number of the last line of it
         self.in_failed = False
         self.open: _Seen | None = None
         self.trace: tuple[int, int, list[str]] | None = None  # of Python's: number of its first line, indent, lines
         self.before: deque[str] = deque(maxlen=_BEFORE)
         self.end: tuple[int, str] = (0, "")
+        self.checksum: _Seen | None = None  # what CMake said last of a download with another checksum
 
     @property
     def busy(self) -> bool:
@@ -154,6 +159,7 @@ class _Log:
             self.in_failed = False
         if self.in_failed and len(self.after) < LINES:
             self.after.append(text)
+            self.heard = number
         if self.header is None and not in_block and _FAILED.match(text):
             self.header, self.in_failed = (number, text), True
         elif self.trace:
@@ -165,6 +171,10 @@ class _Log:
         self.before.append(text)
 
     def _look(self, number: int, text: str) -> None:
+        if _CHECKSUM.match(text):
+            self.checksum = self.open = _Seen(0, number, text, [])
+            self.open.block = True
+            return
         for strength, pattern in enumerate(_STRENGTHS):
             if pattern.match(text):
                 around = [line for line in self.before if _INCLUDED.match(line)] if strength == 0 else []
@@ -195,11 +205,19 @@ class _Log:
         if self.header and not self.failed:
             number, text = self.header
             said = [line for line in self.after[1:] if line.strip()]
-            return _found([text, *said], said[0] if said else text, number, number + len(self.after))
+            before = self.best.get(0)
+            if not said and before and before.first < number:  # a command that had the terminal for itself
+                return self._strongest({0: before})
+            return _found([text, *said], said[0] if said else text, number, max(number, self.heard))
         if kept:
-            seen = kept[min(kept)]
-            return _found(seen.lines, seen.error, seen.first, seen.last)
+            return self._strongest(kept)
         return _found([self.end[1]], self.end[1], self.end[0], self.end[0]) if self.end[0] else None
+
+    def _strongest(self, kept: dict[int, _Seen]) -> Found:
+        seen = kept[min(kept)]
+        if self.checksum and _EACH_FAILED in seen.error:
+            seen = self.checksum
+        return _found(seen.lines, seen.error, seen.first, seen.last)
 
 
 def _found(lines: list[str], error: str, first: int, last: int) -> Found:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from rocmkit.build.failure import NO_ROOM
 from rocmkit.build.values import Plan, Proven
@@ -25,6 +27,9 @@ _KEPT = re.compile(
     re.ASCII,
 )
 
+#: How the worker begins what it says of providers that are not offered.
+_LOST = "NoProvider: "
+
 
 class _UnknownError(Exception):
     """What had to be there to try the import was not."""
@@ -35,33 +40,61 @@ class _FoundError(Exception):
 
 
 def imported(plan: Plan, wheel: Path, host: Host, run: Run, folder: Path) -> tuple[Proven, ...]:
-    """Whether it imports, and whether it sets the variables that it should. `folder` is an empty one to make the environment in."""
+    """Whether it imports, and whether it then has the variables and the execution providers that it should.
+
+    `folder` is an empty one to make the environment in.
+    """
     if plan.toolchain.container or plan.toolchain.supposed:
         return _unknown(plan, "not tried: it is for the Python and the ROCm of another machine, or of the container it was built in")
     env: dict[str, str | None] = dict.fromkeys(host.environ(lambda name: not _KEPT.fullmatch(name)))
     try:
         python = _environment(plan, wheel, run, folder / "environment", env)
         steps = [{"do": "import", "module": module} for module in plan.expect.imports]
-        checks = [{"do": "environment", "expected": plan.expect.env}] if plan.expect.env else []
-        trial = run(worker(python, "import", [*steps, *checks], limits=_IMPORTING, env=env))
+        trial = run(worker(python, "import", [*steps, *_checks(plan).values()], limits=_IMPORTING, env=env))
     except _UnknownError as unknown:
         return _unknown(plan, str(unknown))
     except _FoundError as found:
-        return (Proven(name="import", outcome="found", text=str(found)), *_environment_unknown(plan))
+        return (Proven(name="import", outcome="found", text=str(found)), *_untold(plan))
     except OSError as error:
         return _unknown(plan, f"{error.filename or plan.toolchain.python.executable} cannot be started: {error.strerror}")
     if trial.outcome != "pass" and (trial.step or 0) < len(steps):
         text = f"{' and '.join(plan.expect.imports)} cannot be imported: {ending(trial)}"
-        return (Proven(name="import", outcome="found", text=text), *_environment_unknown(plan))
+        return (Proven(name="import", outcome="found", text=text), *_untold(plan))
     modules = " and ".join(plan.expect.imports)
     text = f"imported in an environment of its own: {modules}" if modules else "pip installs it in an environment of its own"
-    done = Proven(name="import", outcome="ok", text=text)
-    if not checks:
-        return (done,)
+    return (Proven(name="import", outcome="ok", text=text), *_checked(plan, trial, len(steps)))
+
+
+def _checks(plan: Plan) -> dict[str, dict[str, Any]]:
+    """What is looked at after the import, by the name that it is told by."""
+    checks: dict[str, dict[str, Any]] = {}
+    if plan.expect.env:
+        checks["environment"] = {"do": "environment", "expected": plan.expect.env}
+    if plan.expect.providers:
+        checks["providers"] = {"do": "ort_offers", "modules": list(plan.expect.imports), "expected": list(plan.expect.providers)}
+    return checks
+
+
+def _checked(plan: Plan, trial: Trial, first: int) -> Iterator[Proven]:
+    """How each of these went; `first` is the number of the first. The process ends with the one that goes wrong."""
     values = ", ".join(f"{name}={value}" for name, value in plan.expect.env.items())
-    if trial.outcome == "pass":
-        return done, Proven(name="environment", outcome="ok", text=f"after the import its process has {values}")
-    return done, Proven(name="environment", outcome="found", text=f"after the import its process should have {values}: {ending(trial)}")
+    providers = " and ".join(plan.expect.providers)
+    right = {
+        "environment": f"after the import its process has {values}",
+        "providers": f"it offers {providers}; whether it loads where it runs, and computes on the GPU, is not known by this",
+    }
+    wrong = {
+        "environment": f"after the import its process should have {values}",
+        "providers": "the ONNX Runtime lost its provider" if _LOST in (trial.because or "") else f"it should offer {providers}",
+    }
+    ended = len(trial.measured) if trial.step is None else trial.step
+    for number, name in enumerate(_checks(plan), first):
+        if trial.outcome == "pass" or number < ended:
+            yield Proven(name=name, outcome="ok", text=right[name])
+        elif number == ended:
+            yield Proven(name=name, outcome="found", text=f"{wrong[name]}: {ending(trial).removeprefix(_LOST)}")
+        else:
+            yield Proven(name=name, outcome="unknown", text="not asked, since the process ended before")
 
 
 def _environment(plan: Plan, wheel: Path, run: Run, place: Path, env: dict[str, str | None]) -> str:
@@ -98,9 +131,9 @@ def _words(trial: Trial) -> str:
     return lines[0] if lines else ending(trial)
 
 
-def _environment_unknown(plan: Plan) -> tuple[Proven, ...]:
-    return (Proven(name="environment", outcome="unknown", text="only an import would tell"),) if plan.expect.env else ()
+def _untold(plan: Plan) -> Iterator[Proven]:
+    yield from (Proven(name=name, outcome="unknown", text="only an import would tell") for name in _checks(plan))
 
 
 def _unknown(plan: Plan, text: str) -> tuple[Proven, ...]:
-    return (Proven(name="import", outcome="unknown", text=text), *_environment_unknown(plan))
+    return (Proven(name="import", outcome="unknown", text=text), *_untold(plan))

@@ -6,7 +6,7 @@ import hashlib
 import os
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from rocmkit.build.values import Plan, PlanStep
@@ -15,6 +15,12 @@ from rocmkit.host.process import run_process
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SUMS = re.compile(r"([0-9a-f]{64})  (.+)\n?")
 _TIME_S = 120.0
+_OTHER = re.compile(
+    r"(?P<kind>MD5|SHA[0-9_]{1,7}) hash of\s{1,20}(?P<path1>\S.{0,1000})\s{1,20}does not match expected value"
+    r"\s{1,20}expected: '(?P<wanted1>[0-9a-f]{1,128})'\s{1,20}actual: '(?P<got1>[0-9a-f]{1,128})'"
+    r"|DOWNLOAD HASH mismatch\s{1,20}for file: \[(?P<path2>.{1,1000})\]"
+    r"\s{1,20}expected hash: \[(?P<wanted2>[0-9a-f]{1,128})\]\s{1,20}actual hash: \[(?P<got2>[0-9a-f]{1,128})\]"
+)
 
 
 def is_checkout(step: PlanStep) -> bool:
@@ -63,6 +69,15 @@ def wrong_file(step: PlanStep) -> str | None:
                 if found != listed[1]:
                     return f"{path}: expected SHA-256 {listed[1]}, got {found or 'no file that can be read'}"
     return None
+
+
+def other_checksum(lines: Iterable[str]) -> str | None:
+    """What CMake says of a file that it fetched with another checksum, in words: ExternalProject's way, or that of file(DOWNLOAD)."""
+    found = _OTHER.search("\n".join(lines))
+    if found is None:
+        return None
+    kind, path, wanted, got = (found["kind"] or "checksum", *(found[f"{one}1"] or found[f"{one}2"] for one in ("path", "wanted", "got")))
+    return f"{path}: expected {kind} {wanted}, got {got}"
 
 
 def sha256(path: Path) -> str | None:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from rocmkit.build import provenance
+from rocmkit.build import provenance, results
 from rocmkit.build.deliver import deliver
 from rocmkit.build.digests import JOBS
 from rocmkit.build.execute import execute
 from rocmkit.build.install import can_install, install
+from rocmkit.build.installed import forget, keep
 from rocmkit.build.preflight import Preflight, preflight
 from rocmkit.build.problem import Problem
 from rocmkit.build.prove import holds, prove
@@ -127,17 +128,25 @@ def _done(job: Job, ground: Ground, tell: Tell | None, carry: Carry) -> Done:
     plan, tell = job.plan, _while_heard(tell)
     try:
         with held(Path(plan.work), fresh=ground.fresh) as lock:  # until the result has its place: no other build changes it meanwhile
-            ran = carry(plan, tell, lock)
-            if tell and ran.outcome == "done":
-                steps = len(ran.steps)
-                tell(Progress(step=PROOF, number=steps, of=steps, done=None, total=None, seconds=0, left_s=None))
-            done = (
-                _looked_at(job, ran, ground) if ran.outcome == "done" else Done(job=job, built=_unfinished(plan, ran, ground.host.private))
-            )
+            used = () if plan.toolchain.container else plan.uses  # a container makes its own
+            if lost := results.lost(used):
+                return Done(job=job, built=_built(plan, "missing", ground.host.private.hide(lost), Exit.BLOCKED))
+            with results.held(used):
+                ran, done = _carried(job, ground, tell, carry, lock)
         return replace(done, remarks=(*ran.notes, *done.remarks))
     except OSError as error:
         where = ground.host.private.hide(str(error.filename or plan.work))
         raise UsageError(f"cannot write {where}: {error.strerror or error}", "name another folder with --work or --out") from None
+
+
+def _carried(job: Job, ground: Ground, tell: Tell | None, carry: Carry, lock: int) -> tuple[Ran, Done]:
+    ran = carry(job.plan, tell, lock)
+    if ran.outcome != "done":
+        return ran, Done(job=job, built=_unfinished(job.plan, ran, ground.host.private))
+    if tell:
+        steps = len(ran.steps)
+        tell(Progress(step=PROOF, number=steps, of=steps, done=None, total=None, seconds=0, left_s=None))
+    return ran, _looked_at(job, ran, ground)
 
 
 def _unfinished(plan: Plan, ran: Ran, names: Names) -> Built:
@@ -153,8 +162,12 @@ def _looked_at(job: Job, ran: Ran, ground: Ground) -> Done:
     plan, installed = job.plan, None
     because = "all steps are done; what came of them was not looked at"
     try:
+        forget(plan)
         proof = prove(plan, ground.host, ground.run)
-        if not holds(proof):
+        if holds(proof):
+            with contextlib.suppress(ValueError):  # of so many files, nobody is built against it
+                keep(plan)
+        else:
             because = "; ".join(one.text for one in proof.proven if one.outcome == "found")
             return Done(job=job, built=_built(plan, "not-proven", because, Exit.BLOCKED, ran, proof), wheel_bytes=_size(proof))
         because = f"what was built is what it should be; it may not yet be in {plan.out}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from rocmkit import kb
-from rocmkit.build.recipe import LAYOUTS, Layout
 from rocmkit.build.toolchain import BuildPython, Distribution, Toolchain
 from rocmkit.errors import UsageError
 from rocmkit.kb.versions import numbers, series, within
+from rocmkit.kb.when import LAYOUTS, Layout
 from rocmkit.model import Model
 
 MACHINE = "x86_64"

@@ -24,17 +24,18 @@ def loader() -> Loader:
 
 
 class Libraries:
-    """The libraries of one result, which lies unpacked in the folder `top`.
+    """The libraries of one result, which lies unpacked in the folder `top`; `works` are the folders that it was made in and from.
 
     Each has to find what it needs by its own paths: what others that are loaded before it would find is luck.
     """
 
-    def __init__(self, top: Path, files: Iterable[InspectedFile], toolchain: Toolchain, expect: Expect, work: str) -> None:
+    def __init__(self, top: Path, files: Iterable[InspectedFile], toolchain: Toolchain, expect: Expect, *works: str) -> None:
         self.top = top.resolve()
         self.files = [file for file in files if file.kind in _LOADED]
         self.inside = {name for file in self.files for name in (Path(file.file).name, file.soname) if name}
         self.rocm = tuple(Path(place).resolve() for place in (toolchain.root, toolchain.lib))
-        self.root, self.expect, self.work = toolchain.root, expect, Path(work).resolve()
+        self.root, self.expect = toolchain.root, expect
+        self.works = tuple(Path(place).resolve() for place in works)
         self.taken: dict[str, str] = {}
         """ROCm's libraries, and the folders that they are in."""
         self.elsewhere = toolchain.container or toolchain.supposed
@@ -100,7 +101,7 @@ class Libraries:
         real = Path(place).resolve()
         if real.is_relative_to(self.top):
             return None
-        if real.is_relative_to(self.work):
+        if any(real.is_relative_to(work) for work in self.works):
             return f"{file.file} takes {name} from the folder that it was built in"
         if name in self.inside or any(_is(wanted, name) for wanted in self.expect.bundled):
             return f"{file.file} takes {name} from {Path(place).parent}, not the one inside"

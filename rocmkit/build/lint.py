@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 from typing import Literal
 
 from rocmkit import kb
-from rocmkit.build import lintwords
+from rocmkit.build import lintuses, lintwhen, lintwords
 from rocmkit.build.lintwords import Wrong
 from rocmkit.build.placeholders import VALUE, named
-from rocmkit.build.recipe import STAGES, Brought, Loaded, Patch, Release, Source, When, Words
+from rocmkit.build.recipe import STAGES, Brought, Loaded, Patch, Recipe, Release, Source
 from rocmkit.build.shape import Path, meant
 from rocmkit.kb.versions import version, within
 from rocmkit.model import Model
@@ -36,9 +36,13 @@ class Complaint(Model, kw_only=True):
     text: str
 
 
-def lint(loaded: Loaded) -> tuple[Complaint, ...]:
-    """What is wrong with a recipe, MANY things at most; where nothing is, what has to be known of it."""
-    wrong = tuple(Complaint(level="error", path=path, text=text) for path, text in islice(_wrong(loaded), MANY))
+def lint(loaded: Loaded, others: Mapping[str, Recipe] | None = None) -> tuple[Complaint, ...]:
+    """What is wrong with a recipe, MANY things at most; where nothing is, what has to be known of it.
+
+    `others` are the recipes that it may use, by name; None: they are not known, and not looked at.
+    """
+    found = chain(_wrong(loaded), lintuses.uses(loaded.recipe, others))
+    wrong = tuple(Complaint(level="error", path=path, text=text) for path, text in islice(found, MANY))
     return wrong or tuple(Complaint(level="note", path=path, text=text) for path, text in islice(_told(loaded), MANY))
 
 
@@ -55,7 +59,8 @@ def _wrong(loaded: Loaded) -> Iterator[Wrong]:
     for number, release in enumerate(recipe.releases):
         path = ("releases", number)
         yield from _release(release, path)
-        yield from lintwords.words(lintwords.everything(release, path), release.values)
+        yield from lintwhen.notes(release, path)
+        yield from lintwords.words(lintwords.everything(release, path), release.values, release.uses)
         yield from _sources(release, path)
         yield from _files(loaded, release, path)
         yield from _used(release, path)
@@ -94,24 +99,15 @@ def _blank(texts: dict[str, str], path: Path) -> Iterator[Wrong]:
     yield from (((*path, name), f"`{name}` is empty") for name, text in texts.items() if not text.strip())
 
 
-def _specifier(text: str) -> bool:
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
-    try:
-        return bool(SpecifierSet(text)) or not text
-    except InvalidSpecifier:
-        return False
-
-
 def _release(release: Release, path: Path) -> Iterator[Wrong]:
     """A release for itself: its version, what it is for, where that is said, what it costs."""
     yield from _blank({"why": release.why}, path)
     if version(release.version) is None:
         yield (*path, "version"), f"`{release.version}` is no version"
     for name, text in (("rocm", release.rocm), ("python", release.python)):
-        if not _specifier(text):
+        if not lintwhen.specifier(text):
             yield (*path, name), f"`{text}` is no range of versions, such as `>=6.2,<7`"
-    yield from _archs(release.archs, (*path, "archs"))
+    yield from lintwhen.archs(release.archs, (*path, "archs"))
     if release.wavefront not in {0, 32, 64}:
         yield (*path, "wavefront"), "a wavefront is 32 or 64 wide; 0 stands for any"
     if not release.links:
@@ -130,12 +126,6 @@ def _release(release: Release, path: Path) -> Iterator[Wrong]:
         for number, name in enumerate(given):
             if kb.build_need(name) is None:
                 yield (*path, field, number), f"the knowledge base knows no need `{name}`{meant(name, list(kb.build_needs()))}"
-
-
-def _archs(given: Iterable[str], path: Path) -> Iterator[Wrong]:
-    for number, gfx in enumerate(given):
-        if gfx not in kb.archs():
-            yield (*path, number), f"`{gfx}` is no architecture{meant(gfx, list(kb.archs()))}"
 
 
 def _link(link: str, path: Path) -> Iterator[Wrong]:
@@ -204,7 +194,7 @@ def _brought(one: Patch | Brought, release: Release, path: Path) -> Iterator[Wro
         yield (*path, "file"), f"`{one.file}` is no plain path"
     yield from _blank({"why": one.why}, path)
     yield from _link(one.link, (*path, "link"))
-    yield from _when(one.when, release, (*path, "when"))
+    yield from lintwhen.when(one.when, release, (*path, "when"))
 
 
 def _sum(loaded: Loaded, patch: Patch, path: Path) -> Iterator[Wrong]:
@@ -213,15 +203,6 @@ def _sum(loaded: Loaded, patch: Patch, path: Path) -> Iterator[Wrong]:
         yield (*path, "sha256"), f"`{patch.sha256}` is no SHA-256: 64 digits, 0 to 9 and a to f"
     elif text is not None and (found := hashlib.sha256(text.encode()).hexdigest()) != patch.sha256:
         yield (*path, "sha256"), f"`{patch.file}` has another SHA-256: {found}"
-
-
-def _when(when: When, release: Release, path: Path) -> Iterator[Wrong]:
-    yield from _archs(when.arch, (*path, "arch"))
-    if not _specifier(when.rocm):
-        yield (*path, "rocm"), f"`{when.rocm}` is no range of versions, such as `<7`"
-    for field, given, all_of in (("arch", when.arch, release.archs), ("layout", when.layout, release.layouts)):
-        if given and all_of and not set(given) & set(all_of):
-            yield (*path, field), "never holds: the release is for none of them"
 
 
 def _used(release: Release, path: Path) -> Iterator[Wrong]:
@@ -265,17 +246,11 @@ def _steps(release: Release, path: Path) -> Iterator[Wrong]:
             yield (*here, "group"), f"the steps of the group `{step.group}` do not follow each other"
         group = step.group
         groups.add(group)
-        yield from _when(step.when, release, (*here, "when"))
+        yield from lintwhen.when(step.when, release, (*here, "when"))
         yield from lintwords.step(step, here)
-        yield from _conditions(step.run, release, (*here, "run"))
+        yield from lintwhen.conditions(step.run, release, (*here, "run"))
     for name, value in release.values.items():
-        yield from _conditions(value, release, (*path, "values", name))
-
-
-def _conditions(words: Iterable[str | Words], release: Release, path: Path) -> Iterator[Wrong]:
-    for number, word in enumerate(words):
-        if isinstance(word, Words):
-            yield from _when(word.when, release, (*path, number, "when"))
+        yield from lintwhen.conditions(value, release, (*path, "values", name))
 
 
 def _result(wheel: bool, release: Release, path: Path) -> Iterator[Wrong]:

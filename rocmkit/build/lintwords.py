@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from rocmkit.build.placeholders import NAMES, VALUE, named
+from rocmkit.build.placeholders import FROM, NAMES, VALUE, named
 from rocmkit.build.recipe import Release, Step, Words
 from rocmkit.build.shape import Path, meant
 
@@ -52,9 +52,15 @@ def words_of(words: Iterable[str | Words], path: Path) -> Iterator[Word]:
             yield (*path, number), word
 
 
-def words(words: Iterable[Word], values: Iterable[str]) -> Iterator[Wrong]:
+def sentence(text: str, path: Path) -> Iterator[Wrong]:
+    """What is wrong with a text for people."""
+    if text != text.strip() or not text.endswith((".", "!", "?")) or _CONTROL.search(text):
+        yield path, f"{text!r} is no sentence: one line, and a full stop at its end"
+
+
+def words(words: Iterable[Word], values: Iterable[str], uses: Iterable[str] = ()) -> Iterator[Wrong]:
     """What is wrong with words of a command, wherever they come from."""
-    known = dict.fromkeys((*NAMES, *(f"{VALUE}{name}" for name in values)))
+    known = dict.fromkeys((*NAMES, *(f"{VALUE}{name}" for name in values), *(f"{FROM}{name}" for name in uses)))
     for path, text in words:
         for name in named(text):
             if name not in known:

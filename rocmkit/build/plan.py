@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
-from rocmkit.build import digests
-from rocmkit.build.feasible import Case, choose, holds
+from rocmkit.build import digests, using
+from rocmkit.build.case import Case
+from rocmkit.build.feasible import choose
 from rocmkit.build.fetching import bring, of_recipe
-from rocmkit.build.placeholders import VALUE, fill, standing
+from rocmkit.build.placeholders import FROM, VALUE, fill, standing
 from rocmkit.build.recipe import Expect, Loaded, Recipe, Step, Words
 from rocmkit.build.toolchain import BuildPython, Toolchain
 from rocmkit.build.values import Ask, Plan, PlanFile, PlanStep
@@ -35,16 +36,18 @@ def plan(loaded: Loaded, toolchain: Toolchain, ask: Ask, others: Iterable[Recipe
     case = Case(recipe=recipe, toolchain=toolchain, archs=archs, ask=ask, others=tuple(others))
     release, verdict = choose(case)
     values = standing(toolchain, archs, release.version, ask.work)
+    used = using.results(case, release)
+    values |= {f"{FROM}{name}": folder for name, folder in using.places(case, release).items()}
     values |= {f"{VALUE}{name}": " ".join(_words(words, case, values)) for name, words in release.values.items()}
 
-    brought = bring(loaded, release, tuple(one for one in release.patches if holds(one.when, toolchain, archs)), ask)
-    own_files = tuple(of_recipe(loaded, one.file, ask.work) for one in release.files if holds(one.when, toolchain, archs))
+    brought = bring(loaded, release, tuple(one for one in release.patches if case.holds(one.when)), ask)
+    own_files = tuple(of_recipe(loaded, one.file, ask.work) for one in release.files if case.holds(one.when))
     files = _files((*brought.files, *own_files))
     every, pace = _toolchain_env(toolchain), _pace(ask)
     made = [replace(step, env={**every, **pace, **step.env}) for step in brought.steps]
-    own = [_step(step, case, values, {**every, **pace}) for step in release.steps if holds(step.when, toolchain, archs)]
+    own = [_step(step, case, values, {**every, **pace}) for step in release.steps if case.holds(step.when)]
     _check_steps((*made, *own), ask.work)
-    steps = digests.chain(made, own, files, toolchain, frozenset(every))
+    steps = digests.chain(made, own, files, toolchain, frozenset(every), [(one.recipe, one.digest) for one in used])
     if not own:
         raise DataError(f"{recipe.name} {release.version} has no step for this build")
     return Plan(
@@ -71,7 +74,9 @@ def plan(loaded: Loaded, toolchain: Toolchain, ask: Ask, others: Iterable[Recipe
         cost=release.cost,
         jobs=ask.jobs,
         launcher=ask.launcher,
-        notes=(*release.notes, *verdict.notes),
+        gives=case.said(release.gives),
+        notes=(*case.said(release.notes), *verdict.notes),
+        uses=used,
         links=release.links,
         use=fill(recipe.use, values),
         package=recipe.package,
@@ -97,6 +102,8 @@ def _check(toolchain: Toolchain, ask: Ask) -> None:
         "the device libraries": toolchain.device_lib or "/",
         "Python": toolchain.python.executable,
     }
+    for result in ask.results.values():
+        places[f"the result of {result.recipe}"] = result.folder
     for what, path in places.items():
         if not path.startswith("/") or _CONTROL.search(path):
             raise UsageError(f"the path of {what} is {path!r}", "it has to be absolute and without control characters")
@@ -142,7 +149,7 @@ def _words(words: Iterable[str | Words], case: Case, values: Mapping[str, str]) 
     for word in words:
         if isinstance(word, str):
             kept.append(word)
-        elif holds(word.when, case.toolchain, case.archs):
+        elif case.holds(word.when):
             kept += word.words
     return tuple(fill(word, values) for word in kept)
 
@@ -181,6 +188,8 @@ def _expect(expect: Expect, archs: tuple[str, ...], values: Mapping[str, str]) -
         bundled=tuple(fill(one, values) for one in expect.bundled),
         rocm=tuple(fill(one, values) for one in expect.rocm),
         env={name: fill(value, values) for name, value in expect.env.items()},
+        providers=expect.providers,
+        gpu_code=expect.gpu_code,
         files=tuple(patterns),
     )
 

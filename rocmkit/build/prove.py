@@ -6,13 +6,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from msgspec.structs import replace
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
-from rocmkit.build import holding, linked
+from rocmkit.build import holding, installed, linked
 from rocmkit.build.importing import imported
 from rocmkit.build.leftover import no_build_paths
 from rocmkit.build.values import Plan, Proof, Proven
@@ -88,7 +88,9 @@ def _wheel(plan: Plan, wheel: Path, others: tuple[str, ...], host: Host, run: Ru
             *proven,
             *imported(plan, wheel, host, run, scratch),
             *_patterns(plan),
+            *_beside(plan),
         ),
+        folder=plan.prefix if plan.expect.files else None,
     )
 
 
@@ -103,22 +105,28 @@ def _folder(plan: Plan, prefix: Path, others: tuple[str, ...], host: Host) -> Pr
 def _files(plan: Plan, top: Path, host: Host) -> tuple[tuple[str, ...], tuple[str, ...], tuple[Proven, ...]]:
     """(targets that there is code for, libraries that are needed of the machine, what the files prove)."""
     files: tuple[InspectedFile, ...] = look([str(top)], (), host, everything=True).files
-    libraries = linked.Libraries(top, files, plan.toolchain, plan.expect, plan.work)
+    libraries = linked.Libraries(top, files, plan.toolchain, plan.expect, plan.work, *_used(plan))
     return (
         holding.targets(files),
         libraries.needs,
         (
-            holding.gfx(plan.arch, files),
+            holding.gfx(plan.arch, files, own=plan.expect.gpu_code),
             holding.cuda(files),
-            no_build_paths(top, plan.work, *_inside_container(plan)),
+            no_build_paths(top, *_folders(plan)),
             libraries.proven(linked.loader()),
         ),
     )
 
 
-def _inside_container(plan: Plan) -> tuple[str, ...]:
-    """The work folder that the steps knew, where a container had one of its own."""
-    return (os.path.commonpath(step.cwd for step in plan.steps),) if plan.toolchain.container and plan.steps else ()
+def _folders(plan: Plan) -> tuple[str, ...]:
+    """The folders that it was built in: its own, that which the steps knew where a container had one, and what it was built against."""
+    inside = (os.path.commonpath(step.cwd for step in plan.steps),) if plan.toolchain.container and plan.steps else ()
+    return (plan.work, *inside, *_used(plan))
+
+
+def _used(plan: Plan) -> tuple[str, ...]:
+    """The folders of what it was built against."""
+    return tuple(one.folder if one.origin == "given" else str(Path(one.folder).parent) for one in plan.uses)
 
 
 def version(plan: Plan, name: str, about: About) -> Proven:
@@ -143,25 +151,27 @@ def _canonical(text: str) -> tuple[str, Version | str]:
         return canonicalize_name(name), number
 
 
+def _beside(plan: Plan) -> tuple[Proven, ...]:
+    """Whether headers and libraries beside a wheel can be taken elsewhere."""
+    prefix = Path(plan.prefix)
+    if not plan.expect.files or not prefix.is_dir():
+        return ()
+    try:
+        out = installed.leading_out(prefix)
+    except (OSError, ValueError) as error:
+        return (Proven(name="folder", outcome="unknown", text=str(error)),)
+    if out:
+        return (Proven(name="folder", outcome="found", text=f"links lead out of what was installed: {holding.some(out)}"),)
+    left = no_build_paths(prefix, *_folders(plan))
+    return (replace(left, name="folder", text=f"what was installed, beside the wheel: {left.text}"),)
+
+
 def _patterns(plan: Plan) -> tuple[Proven, ...]:
     """Whether everything that should be below the prefix is there."""
     patterns = plan.expect.files
     if not patterns:
         return ()
     prefix = Path(plan.prefix)
-    if plan.wheel and plan.toolchain.container:
-        return (Proven(name="files", outcome="unknown", text="what was installed stayed in the container, apart from the wheel"),)
-    missing = [pattern for pattern in patterns if not _is_there(prefix, pattern)]
-    if missing:
-        return (Proven(name="files", outcome="found", text=f"what was installed has no {holding.some(missing)}"),)
+    if lacking := installed.missing(prefix, patterns):
+        return (Proven(name="files", outcome="found", text=f"what was installed has no {holding.some(lacking)}"),)
     return (Proven(name="files", outcome="ok", text=f"installed, as it should be: {holding.some(patterns)}"),)
-
-
-def _is_there(prefix: Path, pattern: str) -> bool:
-    path = PurePosixPath(pattern)
-    if path.is_absolute() or ".." in path.parts or not path.parts:
-        return False
-    try:
-        return any(os.path.lexists(found) for found in prefix.glob(pattern))
-    except ValueError:
-        return False

@@ -8,12 +8,12 @@ from typing import Literal
 
 from rocmkit import __version__
 from rocmkit.build.deliver import destination, write_atomically
-from rocmkit.build.recipe import Layout
 from rocmkit.build.values import Plan, PlanFile, Proof, Proven, Ran
 from rocmkit.build.wheelfiles import sha256
 from rocmkit.facts import Driver, Facts, Gap, System
 from rocmkit.host.base import Host
 from rocmkit.host.names import Names
+from rocmkit.kb.when import Layout
 from rocmkit.model import Model, to_json
 
 
@@ -33,6 +33,14 @@ class FromSource(Model, kw_only=True):
     commit: str | None  # of a repository
     sha256: str | None  # of an archive
     unpinned: str  # why neither holds; empty: one does
+
+
+class FromResult(Model, kw_only=True):
+    """The result of another recipe."""
+
+    name: str  # of that recipe
+    version: str | None  # 1.22.1+rocm6.3.gfx906; None: nothing said it
+    digest: str  # of its plan; of a folder that was given, of its contents
 
 
 class FromToolchain(Model, kw_only=True):
@@ -81,10 +89,11 @@ class Provenance(Model, kw_only=True):
     recipe: FromRecipe  # what was built
     version: str  # that of the result: 4.8.1+rocm6.3.gfx906
     arch: tuple[str, ...]  # targets that were asked for
+    uses: tuple[FromResult, ...] = ()  # results of other recipes that it was built against
     result: str  # name of the wheel or of the folder
     sha256: str | None  # of the wheel
     size_bytes: int | None  # of the wheel
-    files: dict[str, str]  # where there is no wheel: sha256 of every file of the folder
+    files: dict[str, str]  # of a folder: sha256 of every file in it
     gfx: tuple[str, ...]  # targets that were found inside
     needs: tuple[str, ...]  # libraries that it asks the machine for
     environment: dict[str, str]  # variables that it sets for its own process, where the user does not
@@ -102,10 +111,13 @@ class Provenance(Model, kw_only=True):
 _PROGRAMS = ("cmake", "ninja", "git", "ccache", "gcc", "g++", "make")
 
 
-def provenance(plan: Plan, ran: Ran, proof: Proof, facts: Facts | None, host: Host, *, now: float | None = None) -> Provenance:
-    """All of it. Raises OSError where the result cannot be read."""
+def provenance(
+    plan: Plan, ran: Ran, proof: Proof, facts: Facts | None, host: Host, *, folder: bool = False, now: float | None = None
+) -> Provenance:
+    """All of it, of the wheel where there is one; with `folder`, of what lies beside that. Raises OSError where it cannot be read."""
     names = host.private
-    result = Path(proof.wheel) if proof.wheel else destination(plan)
+    wheel = None if folder else proof.wheel
+    result = Path(wheel or proof.folder or destination(plan))
     pinned = {step.name: step.pinned for step in plan.steps}
     steps = tuple(
         FromStep(name=step.name, status=step.status, seconds=step.seconds, pinned=pinned.get(step.name, "")) for step in ran.steps
@@ -117,10 +129,11 @@ def provenance(plan: Plan, ran: Ran, proof: Proof, facts: Facts | None, host: Ho
         recipe=FromRecipe(name=plan.recipe, version=plan.version, sha256=plan.recipe_sha256),
         version=plan.local_version,
         arch=plan.arch,
+        uses=tuple(FromResult(name=one.recipe, version=one.version, digest=one.digest) for one in plan.uses),
         result=result.name,
-        sha256=proof.sha256,
-        size_bytes=result.stat().st_size if proof.wheel else None,
-        files={} if proof.wheel else _files(result),
+        sha256=proof.sha256 if wheel else None,
+        size_bytes=result.stat().st_size if wheel else None,
+        files={} if wheel else _files(result),
         gfx=proof.gfx,
         needs=proof.needs,
         environment=plan.expect.env,
@@ -142,9 +155,14 @@ def provenance(plan: Plan, ran: Ran, proof: Proof, facts: Facts | None, host: Ho
 
 def write(plan: Plan, ran: Ran, proof: Proof, facts: Facts | None, host: Host) -> Path:
     """Write it beside the result, and say where. Raises OSError."""
-    result = Path(proof.wheel) if proof.wheel else destination(plan)
+    if proof.wheel and proof.folder:
+        _written(Path(proof.folder), provenance(plan, ran, proof, facts, host, folder=True))
+    return _written(Path(proof.wheel) if proof.wheel else destination(plan), provenance(plan, ran, proof, facts, host))
+
+
+def _written(result: Path, told: Provenance) -> Path:
     place = result.with_name(f"{result.name}.provenance.json")
-    write_atomically(place, (to_json(provenance(plan, ran, proof, facts, host)) + "\n").encode())
+    write_atomically(place, (to_json(told) + "\n").encode())
     return place
 
 

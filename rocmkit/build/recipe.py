@@ -10,27 +10,12 @@ from typing import Literal
 
 from rocmkit.kb.systems import Engine
 from rocmkit.kb.values import Known
+from rocmkit.kb.when import ALWAYS, LAYOUTS, Layout, Note, When
 from rocmkit.model import Model
-
-#: Where a ROCm has its parts. amd: AMD's packages below /opt/rocm*. core: the ROCm Core SDK, /opt/rocm/core. debian: a distribution's own
-#: packages below /usr. wheel: pip's ROCm SDK.
-Layout = Literal["amd", "core", "debian", "wheel"]
-LAYOUTS: tuple[Layout, ...] = ("amd", "core", "debian", "wheel")
 
 #: The parts of a build that people know it by, in their order.
 Stage = Literal["fetch", "patch", "configure", "build", "wheel", "repair"]
 STAGES: tuple[Stage, ...] = ("fetch", "patch", "configure", "build", "wheel", "repair")
-
-
-class When(Model, kw_only=True):
-    """For which builds something is: all that is named has to hold."""
-
-    arch: tuple[str, ...] = ()  # base names, gfx906; it holds where any of the build's architectures is among them. Empty: any
-    rocm: str = ""  # specifier on the ROCm that is built with, <7. Empty: any
-    layout: tuple[Layout, ...] = ()  # where that ROCm's parts lie. Empty: any
-
-
-ALWAYS = When()
 
 
 class Submodule(Model, kw_only=True):
@@ -76,13 +61,6 @@ class Brought(Model, kw_only=True):
     when: When = ALWAYS
 
 
-class Note(Model, kw_only=True):
-    """A sentence that is true of some builds alone."""
-
-    when: When
-    text: str
-
-
 class Words(Model, kw_only=True):
     """Words that a value or a command holds in some builds alone."""
 
@@ -124,6 +102,7 @@ class Expect(Model, kw_only=True):
     rocm: tuple[str, ...] = ()  # libraries that the ROCm of the machine brings: libhipblas.so
     env: dict[str, str] = {}  # variables that the result sets for its own process, where the user does not
     providers: tuple[str, ...] = ()  # of an ONNX Runtime: execution providers that it offers once it is imported
+    gpu_code: bool = True  # it holds code for the cards; false: what it uses compiles on the machine, as MIGraphX does
     files: tuple[str, ...] = ()  # below {prefix}, patterns that match something: lib/rocblas/library/*gfx906*; {arch} for each architecture
 
 
@@ -131,6 +110,8 @@ class Release(Model, kw_only=True):
     """One upstream version, for some releases of ROCm."""
 
     version: str
+    #: Version of a release above: what is not named here is as it is there, of `fetch`, `values`, `cost` and `expect` entry by entry.
+    like: str = ""
     rocm: str  # specifier on the ROCm that is built with: >=6.2,<8
     layouts: tuple[Layout, ...] = LAYOUTS
     archs: tuple[str, ...] = ()  # base names; empty: whatever that ROCm's compiler knows

@@ -18,9 +18,21 @@ _LINE = 140
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-def script(plan: Plan) -> str:
-    """All of a plan, to be run by itself. What is done is done again from the beginning."""
-    lines = ["#!/usr/bin/env bash", *head(plan), "", *prepared(plan)]
+def script(plan: Plan, *more: Plan) -> str:
+    """All of a plan, to be run by itself. What is done is done again from the beginning.
+
+    Of several, each is a shell of its own, so that no variable of one gets into the next.
+    """
+    if not more:
+        return "\n".join(["#!/usr/bin/env bash", *_whole(plan), ""])
+    lines = ["#!/usr/bin/env bash", STRICT]
+    for one in (plan, *more):
+        lines += ["", "(", *_whole(one), ")"]
+    return "\n".join([*lines, ""])
+
+
+def _whole(plan: Plan) -> list[str]:
+    lines = [*head(plan), "", *prepared(plan)]
     lines += ["", f"mkdir -p -- {shlex.quote(plan.prefix)} {shlex.quote(plan.dist)}"]
     for file in plan.files:
         lines += ["", *_written(file)]
@@ -28,7 +40,7 @@ def script(plan: Plan) -> str:
         title = f"{number}/{len(plan.steps)} {step.name}"
         lines += ["", *comment(f"{title}: {step.why}"), f"echo {shlex.quote(f'== {title}')}", *command(plan, step)]
     result = f"{plan.dist}/{plan.wheel}" if plan.wheel else plan.prefix
-    return "\n".join([*lines, "", f"echo {shlex.quote(f'== done: {result}')}", ""])
+    return [*lines, "", f"echo {shlex.quote(f'== done: {result}')}"]
 
 
 def step_script(plan: Plan, step: PlanStep) -> str:

@@ -6,6 +6,7 @@ import difflib
 import re
 from typing import Any
 
+from rocmkit.build.like import alone, filled, like
 from rocmkit.build.recipe import Recipe
 from rocmkit.model import DataError, convert, load_yaml
 
@@ -34,10 +35,15 @@ _UNQUOTED = {"int", "float", "bool", "date", "datetime"}
 def read(text: str, *, source: str) -> Recipe:
     """The recipe that `text` holds. Raises DataError, `SOURCE:LINE:COLUMN: what is wrong`."""
     data = load_yaml(text, source=source)
+    if (number := alone(data)) is not None:
+        above = [str(one.get("version")) for one in data["releases"][:number] if isinstance(one, dict)]
+        wrong = f"no release above this one has that version{meant(data['releases'][number]['like'], above)}"
+        raise wrong_at(text, ("releases", number, "like"), wrong, source=source)
+    whole = filled(data)
     try:
-        return convert(data, Recipe, source=source)
+        return convert(whole, Recipe, source=source)
     except DataError as error:
-        path, wrong, key = _explained(data, str(error).removeprefix(f"{source}: "))
+        path, wrong, key = _explained(whole, str(error).removeprefix(f"{source}: "))
     raise wrong_at(text, path, wrong, source=source, key=key)
 
 
@@ -49,7 +55,7 @@ def wrong_at(text: str, path: Path, wrong: str, *, source: str, key: bool = Fals
 
 def where(text: str, paths: list[Path], *, key: bool = False) -> list[tuple[int, int]]:
     """Line and column, from 1, of each path in a text that `load_yaml` took: of the value, with `key` of its name. Of what would hold it,
-    where it is not there.
+    where it is not there; of what a release takes over from another, where that has it.
     """
     import yaml
 
@@ -60,8 +66,10 @@ def where(text: str, paths: list[Path], *, key: bool = False) -> list[tuple[int,
         root: Any = loader.get_single_node()
     finally:
         loader.dispose()
+    data = load_yaml(text, source="")
     found = []
     for path in paths:
+        path = _written(data, path)
         node, mark = root, root.start_mark if root else None
         for part in path:
             below = None
@@ -75,6 +83,21 @@ def where(text: str, paths: list[Path], *, key: bool = False) -> list[tuple[int,
             node, mark = below[1], below[0 if key else 1].start_mark
         found.append((mark.line + 1, mark.column + 1) if mark else (1, 1))
     return found
+
+
+def _written(data: Any, path: Path) -> Path:
+    """Where something is written: a release that is like another one has it from there, where it has nothing of its own."""
+    while len(path) > 2 and path[0] == "releases" and isinstance(path[1], int):
+        own = data["releases"][path[1]]
+        for part in path[2:]:
+            own = own.get(part) if isinstance(own, dict) else None
+            if own is None or isinstance(own, list):
+                break
+        model = like(data["releases"], path[1]) if own is None else None
+        if model is None:
+            break
+        path = ("releases", model, *path[2:])
+    return path
 
 
 def _explained(data: Any, message: str) -> tuple[Path, str, bool]:

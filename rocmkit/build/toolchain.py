@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rocmkit.build.recipe import Layout
+from rocmkit.kb.when import Layout
 from rocmkit.model import Model
 
 

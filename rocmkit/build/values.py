@@ -25,6 +25,18 @@ class Given(Model, kw_only=True):
     place: str  # address or path
 
 
+class Result(Model, kw_only=True):
+    """The result of another recipe, which something is built against."""
+
+    recipe: str  # that made it
+    folder: str  # include/ and lib/ lie in it
+    origin: Literal["call", "given", "cache"]  # made by the same call, named by the user, or left by an earlier build of the user's
+    digest: str  # of what it is: equal digests, equal results
+    version: str | None  # 1.22.1+rocm6.3.gfx906; None: nothing says it
+    rocm: str | None  # release of ROCm that it was built with; None: nothing says it
+    arch: tuple[str, ...] | None  # targets that it was built for; None: nothing says it
+
+
 class Ask(Model, kw_only=True):
     """What the user asks for."""
 
@@ -36,6 +48,8 @@ class Ask(Model, kw_only=True):
     launcher: Launcher | None = None  # what compilers are started through
     given: tuple[Given, ...] = ()  # sources from elsewhere
     provided: dict[str, str] = {}  # library whose kernels another recipe of the same call makes: rocblas, and that recipe
+    results: dict[str, Result] = {}  # of other recipes, by their names
+    lost: dict[str, str] = {}  # recipe of which there is a result that does not serve, and why
 
 
 class PlanFile(Model, kw_only=True):
@@ -108,7 +122,9 @@ class Plan(Model, kw_only=True):
     cost: Cost
     jobs: int | None
     launcher: Launcher | None
+    gives: tuple[str, ...] = ()  # what the result does on the card
     notes: tuple[str, ...]
+    uses: tuple[Result, ...] = ()  # what it is built against
     links: tuple[str, ...]
     use: str  # how a result that is no wheel is used
     package: str | None
@@ -163,6 +179,7 @@ class Proof(Model, kw_only=True):
     wheel: str | None  # path
     sha256: str | None  # of the wheel
     artefacts: tuple[str, ...]  # paths
+    folder: str | None = None  # beside a wheel, headers and libraries that others are built against
     gfx: tuple[str, ...]  # targets found in it
     needs: tuple[str, ...]  # libraries that it asks the machine for
     proven: tuple[Proven, ...]

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
 
+from rocmkit.build import results
 from rocmkit.build.detect import of_image, supposed
 from rocmkit.build.given import given
 from rocmkit.build.load import find, load, opened, recipes
 from rocmkit.build.plan import plan
-from rocmkit.build.recipe import Layout, Loaded, Recipe
+from rocmkit.build.recipe import Loaded, Recipe
+from rocmkit.build.results import of_plan
 from rocmkit.build.toolchain import Toolchain
-from rocmkit.build.values import Ask, Launcher, Plan
+from rocmkit.build.values import Ask, Launcher, Plan, Result
 from rocmkit.errors import UsageError
 from rocmkit.facts import Facts, Gap
 from rocmkit.host.base import Host
+from rocmkit.kb.when import Layout
 from rocmkit.model import DataError, Model
 
 #: Where an image works, and where a plan does of which only the local version is wanted.
@@ -39,6 +43,7 @@ class Wish(Model, kw_only=True):
     layout: Layout | None = None  # of that ROCm
     versions: tuple[str, ...] = ()  # [RECIPE=]V
     sources: tuple[str, ...] = ()  # [NAME=]PLACE
+    results: tuple[str, ...] = ()  # NAME=DIR: results of other recipes, to build against
     python: str | None = None
     jobs: int | None = None
     launcher: Launcher | None = None
@@ -48,7 +53,7 @@ class Wish(Model, kw_only=True):
 
 
 def loaded(words: Sequence[str]) -> tuple[Loaded, ...]:
-    """The recipes that the words name: a name, or the path of a folder. What provides for another goes before it. Raises UsageError."""
+    """The recipes that the words name: a name, or the path of a folder. What another one needs goes before it. Raises UsageError."""
     found = {}
     for word in words:
         one = opened(find(word))
@@ -57,17 +62,18 @@ def loaded(words: Sequence[str]) -> tuple[Loaded, ...]:
 
 
 def ordered(asked: Sequence[Loaded]) -> tuple[Loaded, ...]:
-    """The same, as given, but that one that makes kernels goes before those that need them."""
+    """The same, as given, but that one that makes kernels, or is built against, goes before those that need it."""
     left, order = list(asked), []
     while left:
-        ready = (one for one in left if not any(_wants(one) & set(other.recipe.provides) for other in left if other is not one))
+        ready = (one for one in left if not any(_wants(one, other) for other in left if other is not one))
         order.append(next(ready, left[0]))  # where each waits for another, as given
         left.remove(order[-1])
     return tuple(order)
 
 
-def _wants(one: Loaded) -> set[str]:
-    return {library for release in one.recipe.releases for library in release.kernels}
+def _wants(one: Loaded, other: Loaded) -> bool:
+    """Whether one recipe needs what another makes."""
+    return any({*release.kernels} & {*other.recipe.provides} or other.recipe.name in release.uses for release in one.recipe.releases)
 
 
 def release_of(python: str | None) -> str | None:
@@ -96,22 +102,73 @@ def imagined(wish: Wish, facts: Facts | None, python: str | None, *, in_image: b
 def plans(asked: Sequence[Loaded], toolchain: Toolchain, archs: tuple[str, ...], wish: Wish, host: Host) -> tuple[Plan, ...]:
     """The plan of each, in their order. Raises UsageError, DataError."""
     others = _others(asked)
+    ready, lost = _ready(asked, others, toolchain, archs, wish)
+    joined = _joined(asked)
     versions = by_recipe(wish.versions, [one.recipe.name for one in asked])
     made: list[tuple[Loaded, Ask]] = []
     provided: dict[str, str] = {}
     for one in asked:
-        ask = Ask(archs=archs, version=versions.get(one.recipe.name), work=IN_IMAGE, out=OUT_OF_IMAGE, provided=dict(provided))
-        ask = replace(ask, jobs=wish.jobs, launcher=wish.launcher)
+        work = f"{IN_IMAGE}/{one.recipe.name}" if one.recipe.name in joined else IN_IMAGE
+        ask = Ask(archs=archs, version=versions.get(one.recipe.name), work=work, out=OUT_OF_IMAGE, provided=dict(provided))
+        ask = replace(ask, jobs=wish.jobs, launcher=wish.launcher, results=ready, lost=lost)
         if not toolchain.container:
-            place = work_of(plan(one, toolchain, ask, others), wish, host, several=len(asked) > 1)
+            place = work_of(plan(one, toolchain, ask, others), wish, several=len(asked) > 1)
             ask = replace(ask, work=str(place), out=str(real(wish.out)))
         made.append((one, ask))
         provided |= dict.fromkeys(one.recipe.provides, one.recipe.name)
-    plain = tuple(plan(one, toolchain, ask, others) for one, ask in made)
+    plain = _in_order(made, toolchain, others)
     if not wish.sources:
         return plain
     places = given(wish.sources, plain, host)
-    return tuple(plan(one, toolchain, replace(ask, given=own), others) for (one, ask), own in zip(made, places, strict=True))
+    return _in_order([(one, replace(ask, given=own)) for (one, ask), own in zip(made, places, strict=True)], toolchain, others)
+
+
+def _in_order(made: Sequence[tuple[Loaded, Ask]], toolchain: Toolchain, others: tuple[Recipe, ...]) -> tuple[Plan, ...]:
+    """The plans, each built against those before it that it uses."""
+    done: dict[str, Plan] = {}
+    for one, ask in made:
+        results = {**ask.results, **{name: of_plan(before) for name, before in done.items()}}
+        done[one.recipe.name] = plan(one, toolchain, replace(ask, results=results), (*others, *(other.recipe for other, _ in made)))
+    return tuple(done.values())
+
+
+def _joined(asked: Sequence[Loaded]) -> set[str]:
+    """Those that are built against another one of the call, and those others: in one image, each has a folder of its own."""
+    names = {one.recipe.name for one in asked}
+    pairs = [(one.recipe.name, used) for one in asked for release in one.recipe.releases for used in release.uses if used in names]
+    return {name for pair in pairs for name in pair}
+
+
+def _ready(
+    asked: Sequence[Loaded], others: Sequence[Recipe], toolchain: Toolchain, archs: tuple[str, ...], wish: Wish
+) -> tuple[dict[str, Result], dict[str, str]]:
+    """The results that are not of this call: those that were named, else the user's own builds of before; and why others do not serve."""
+    names = dict.fromkeys(name for one in asked for release in one.recipe.releases for name in release.uses)
+    for one in asked:
+        names.pop(one.recipe.name, None)
+    if wish.results and (toolchain.container or toolchain.supposed):
+        raise UsageError(
+            "--with names a folder of this machine", "name both recipes in one call, where another machine or a container builds"
+        )
+    found = results.given(wish.results, names, {one.name: one for one in others})
+    lost: dict[str, str] = {}
+    for name in names if not toolchain.supposed and not toolchain.container else ():
+        before = cached(name, toolchain, archs) if name not in found else None
+        if isinstance(before, str):
+            lost[name] = before
+        elif before is not None:
+            found[name] = before
+    return found, lost
+
+
+def cached(name: str, toolchain: Toolchain, archs: tuple[str, ...]) -> Result | str | None:
+    """The user's own build of one of rocmkit's recipes with this toolchain; why it does not serve; None: there is none."""
+    try:
+        one = load(recipes()[name])
+        planned = plan(one, toolchain, Ask(archs=archs, work=IN_IMAGE, out=OUT_OF_IMAGE))
+    except (KeyError, DataError, OSError, UsageError):
+        return None
+    return results.cached(replace(planned, work=str(cache() / folder_name(planned))))
 
 
 def _others(asked: Sequence[Loaded]) -> tuple[Recipe, ...]:
@@ -123,10 +180,10 @@ def _others(asked: Sequence[Loaded]) -> tuple[Recipe, ...]:
     return tuple(found)
 
 
-def work_of(plan: Plan, wish: Wish, host: Host, *, several: bool) -> Path:
+def work_of(plan: Plan, wish: Wish, *, several: bool) -> Path:
     """The folder that a plan works in: a part of --work where it is one of several, else one of its own in the user's cache."""
     if wish.work is None:
-        return cache(host) / folder_name(plan)
+        return cache() / folder_name(plan)
     return real(wish.work) / plan.recipe if several else real(wish.work)
 
 
@@ -136,9 +193,9 @@ def folder_name(plan: Plan) -> str:
     return re.sub(r"[^\w.-]", "-", "-".join(words))  # a plus sign is a sign of CMake's expressions
 
 
-def cache(host: Host) -> Path:
+def cache() -> Path:
     """The folder of builds in the user's cache (XDG Base Directory Specification). Raises UsageError where there is no home."""
-    base = host.environ(lambda name: name == "XDG_CACHE_HOME").get("XDG_CACHE_HOME", "")
+    base = os.environ.get("XDG_CACHE_HOME", "")  # a host would hide the user's name in it, which makes another folder of it
     # That specification: what is not absolute is to be ignored.
     return (Path(base) if base.startswith("/") else real("~/.cache")) / "rocmkit" / "build"
 

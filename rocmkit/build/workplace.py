@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from rocmkit.build import lock, state
+from rocmkit.build import installed, lock, state
 from rocmkit.errors import UsageError
 from rocmkit.trial.inside.sweep import sweep
 
@@ -17,7 +17,7 @@ MARK = ".rocmkit-build"
 _MARK_TEXT = "A work folder of `rocmkit build`. What lies in it is made again when it is gone.\n"
 #: All that a build makes, but for the mark and the lock. The state goes first: whatever comes then, nothing counts as done.
 FOLDERS = ("files", "src", "build", "prefix", "dist", "downloads", "logs", "steps")
-MADE = (state.NAME, "plan.json", "build.sh", *FOLDERS)
+MADE = (state.NAME, installed.NAME, "plan.json", "build.sh", *FOLDERS)
 
 
 @contextlib.contextmanager

@@ -50,6 +50,9 @@ Exit codes:
     "--source", "sources", multiple=True, metavar="[NAME=]PLACE", help="Take a source from a folder, archive or git address instead."
 )
 @click.option(
+    "--with", "results", multiple=True, metavar="NAME=DIR", help="Build against this result of the recipe NAME, made by an earlier build."
+)
+@click.option(
     "--python",
     metavar="PATH",
     help="Python that the wheel is for: an interpreter or an environment. Default: the active environment, else python3. With "
@@ -84,6 +87,7 @@ def build(recipes: tuple[str, ...], container: str | None, **typed: Any) -> Exit
       rocmkit build ctranslate2 --arch gfx906 --rocm-version 6.3 --dockerfile Dockerfile
       rocmkit build ctranslate2 --arch gfx906 --rocm-version 6.3 --container
       rocmkit build ctranslate2 --arch gfx906 --source ~/src/CTranslate2    without fetching it
+      rocmkit build onnxruntime sherpa-onnx --arch gfx906        the second is built against the first
     """
     from rocmkit.build.load import recipes as known
     from rocmkit.build.wish import Wish
@@ -94,7 +98,7 @@ def build(recipes: tuple[str, ...], container: str | None, **typed: Any) -> Exit
     script, dockerfile, output = typed["script"], typed["dockerfile"], typed["output"]
     only_plans = bool(typed["dry_run"] or script or dockerfile)
     _refuse(wish, only_plans=only_plans, dockerfile=bool(dockerfile), install=typed["install"])
-    _refuse_files(wish, [path for path in (script, dockerfile) if path], output)
+    _refuse_files([path for path in (script, dockerfile) if path], output)
     can_write(script, dockerfile, output)
     if script:
         _write(wish, script, in_image=False)
@@ -124,10 +128,8 @@ def _refuse(wish: Wish, *, only_plans: bool, dockerfile: bool, install: bool) ->
         raise UsageError("--install is for a build on this machine", "pip installs a wheel that a container made")
 
 
-def _refuse_files(wish: Wish, files: list[Path], reports: Path | None) -> None:
+def _refuse_files(files: list[Path], reports: Path | None) -> None:
     """Raise UsageError where one text would overwrite another."""
-    if len(wish.recipes) > 1 and files:
-        raise UsageError("--script and --dockerfile write one recipe each", "call rocmkit once for each recipe")
     every = [path for path in (*files, reports) if path]
     if twice := next((path for path in every if every.count(path) > 1), None):
         raise UsageError(f"{twice} is named twice: one text would overwrite the other")
@@ -171,18 +173,25 @@ def _write(wish: Wish, path: Path, *, in_image: bool) -> None:
     """The plan as a file that does it."""
     from rocmkit.build.dockerfile import dockerfile
     from rocmkit.build.script import script
+    from rocmkit.build.together import connected
     from rocmkit.report.terminal import line
 
-    _, (job,) = _jobs(wish, in_image=in_image)
-    write(dockerfile(job.plan) if in_image else script(job.plan), path)
-    told = [f"{block.code}: {block.text}" for block in job.plan.blocked_by]
-    told += [f"UNPINNED {pin.name}: {pin.unpinned}" for pin in job.plan.pins if pin.unpinned]
+    ground, jobs = _jobs(wish, in_image=in_image)
+    plans = [job.plan for job in jobs]
+    if not connected(plans):
+        raise UsageError(
+            "--script and --dockerfile write one recipe each, or those that are built against each other", "call rocmkit for each"
+        )
+    write(dockerfile(*plans) if in_image else script(*plans), path)
+    told = [f"{block.code}: {block.text}" for plan in plans for block in plan.blocked_by]
+    told += [f"UNPINNED {pin.name}: {pin.unpinned}" for plan in plans for pin in plan.pins if pin.unpinned]
     for text in told:
-        sys.stderr.write(f"rocmkit: warning: {line(text)}\n")
+        sys.stderr.write(f"rocmkit: warning: {line(ground.host.private.hide(text))}\n")
     if str(path) != "-":
         name = line(str(path))
         how = f"docker build --output out -f {name} ." if in_image else f"bash {name}"
-        sys.stderr.write(f"rocmkit: wrote {name}: `{how}` builds {line(job.plan.recipe)} {line(job.plan.local_version)}\n")
+        what = " and ".join(f"{line(plan.recipe)} {line(plan.local_version)}" for plan in plans)
+        sys.stderr.write(f"rocmkit: wrote {name}: `{how}` builds {what}\n")
 
 
 def _print(wish: Wish, output: Path | None, *, as_json: bool) -> None:

@@ -205,3 +205,12 @@ class OrtFlavour(Row, kw_only=True):
     """Python releases with wheels; empty: not looked up."""
     note: str = ""
     """What to beware of."""
+
+
+class MigraphxArchs(Row, kw_only=True):
+    """The cards that AMD makes ONNX Runtime with MIGraphX for."""
+
+    rocm: str
+    """Specifier on the ROCm release."""
+    archs: tuple[str, ...]
+    """Base names."""

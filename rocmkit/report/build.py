@@ -9,7 +9,7 @@ from rocmkit.build.values import Failure, Progress, Proven
 from rocmkit.doctor.advice import quote
 from rocmkit.report.buildvalues import Building, Builds
 from rocmkit.report.drawing import ASCII_MARKS, INDENT, MARKS, STYLES, Style, label, style_of, wrapped
-from rocmkit.report.plan import blocks, notes, unpinned
+from rocmkit.report.plan import blocks, told, unpinned
 from rocmkit.report.preflight import duration, problems
 from rocmkit.report.terminal import clean, line
 
@@ -43,7 +43,7 @@ def _lines(one: Building, command: Sequence[str], style: Style, marks: Mapping[s
     yield from unpinned(one.pins, style, marks, width) if one.outcome == "built" else ()
     if one.outcome == "built":
         yield from _result(one, style, width)
-        yield from notes(one.notes, style, width)
+        yield from told(one.gives, one.notes, style, width)
     yield ""
     if one.outcome in {"failed", "interrupted", "missing"}:
         yield "The same command goes on from there:" if one.steps else "Once that is mended, the same command builds it:"
@@ -123,6 +123,8 @@ def _told(one: Building) -> Iterator[tuple[str, str]]:
         yield "needs", f"of the machine where it runs: {', '.join(one.needs)}"
     if one.provenance:
         yield "record", one.provenance
+    if one.folder:
+        yield "folder", f"{one.folder}: headers and libraries; another build takes them with --with {one.recipe}={one.folder}"
     for path in one.artefacts:
         yield "made", path
     if one.installed:

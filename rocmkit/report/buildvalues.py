@@ -12,7 +12,7 @@ from rocmkit.build.preflight import Preflight, hosts
 from rocmkit.build.problem import Problem
 from rocmkit.build.recipe import Cost, Expect
 from rocmkit.build.toolchain import Toolchain
-from rocmkit.build.values import Block, Failure, Launcher, Outcome, Pin, PlanFile, PlanStep, Proven, StepRun
+from rocmkit.build.values import Block, Failure, Launcher, Outcome, Pin, PlanFile, PlanStep, Proven, Result, StepRun
 from rocmkit.host.names import Names
 from rocmkit.model import Model, convert, to_builtins
 
@@ -49,7 +49,9 @@ class Planned(Model, kw_only=True):
     cost: Cost  # what it takes, as it was measured
     jobs: int | None  # compilers at a time; null: as many as there are cores
     launcher: Launcher | None  # what compilers are started through
+    gives: tuple[str, ...]  # what the result does on the card
     notes: tuple[str, ...]  # limits to know before
+    uses: tuple[Result, ...]  # results of other recipes that it is built against
     links: tuple[str, ...]  # public places behind it
     use: str  # how a result that is no wheel is used
     package: str | None  # distribution that the wheel is
@@ -98,7 +100,10 @@ class Building(Model, kw_only=True):
     work: str  # folder it was made in, with the logs
     prefix: str  # folder that was installed into
     use: str  # how a result that is no wheel is used
+    folder: str | None  # headers and libraries that others are built against; null: there are none beside the result
+    gives: tuple[str, ...]  # what the result does on the card
     notes: tuple[str, ...]  # limits to know
+    uses: tuple[Result, ...]  # results of other recipes that it was built against
     package: str | None  # distribution that the wheel is
     digest: str  # of the plan
 
@@ -139,6 +144,7 @@ def building(done: Done) -> Building:
         gfx=proof.gfx if proof else (),
         needs=proof.needs if proof else (),
         artefacts=proof.artefacts if proof else (),
+        folder=proof.folder if proof else None,
         proven=proof.proven if proof else (),
     )
 

@@ -18,6 +18,9 @@ _SHORT = 12
 #: Names of steps get a column so wide; longer ones a line of their own.
 _NAME = 24
 
+#: Where a result that is built against comes from.
+_ORIGINS = {"call": "of the same call", "given": "that --with names", "cache": "that was built here before"}
+
 
 def render(found: Planned | Plans, *, color: bool, unicode: bool, width: int = 100) -> str:
     """One plan or several as text."""
@@ -33,6 +36,8 @@ def _lines(plan: Planned, style: Style, marks: Mapping[str, str], width: int) ->
     yield from _labelled("makes", plan.wheel or f"{plan.recipe}-{plan.local_version}, a folder", width)
     yield from _labelled("for", ", ".join(plan.arch), width)
     yield from _labelled("with", toolchain(plan.toolchain), width)
+    for one in plan.uses:
+        yield from _labelled("uses", f"{one.recipe}{f' {one.version}' if one.version else ''} {_ORIGINS[one.origin]}", width)
     yield from _labelled("in", plan.work, width)
     yield from _labelled("to", plan.out, width)
     yield from blocks(plan.blocked_by, style, marks, width)
@@ -51,7 +56,7 @@ def _lines(plan: Planned, style: Style, marks: Mapping[str, str], width: int) ->
         yield from _labelled("network", ", ".join(plan.hosts) or "none", width)
         if plan.install:
             yield label("install") + style("cyan", clean(plan.install))
-    yield from notes(plan.notes, style, width)
+    yield from told(plan.gives, plan.notes, style, width)
     yield ""
     yield from _verdict(plan, style)
 
@@ -82,13 +87,14 @@ def blocks(found: Iterable[Block], style: Style, marks: Mapping[str, str], width
         yield from wrapped(label("page"), f"`rocmkit explain {block.code}`", width, indent=INDENT)
 
 
-def notes(found: Iterable[str], style: Style, width: int) -> Iterator[str]:
-    """Limits to know."""
-    for number, text in enumerate(found):
-        if not number:
-            yield ""
-            yield style("bold", "To know")
-        yield from wrapped("  - ", text, width, indent=4)
+def told(gives: Iterable[str], notes: Iterable[str], style: Style, width: int) -> Iterator[str]:
+    """What the result does on the card, and the limits to know."""
+    for title, texts in (("What it gives", gives), ("To know", notes)):
+        for number, text in enumerate(texts):
+            if not number:
+                yield ""
+                yield style("bold", title)
+            yield from wrapped("  - ", text, width, indent=4)
 
 
 def unpinned(pins: Iterable[Pin], style: Style, marks: Mapping[str, str], width: int) -> Iterator[str]:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 from rocmkit.build.check import Problem
-from rocmkit.build.recipe import LAYOUTS, Loaded, Patch, Recipe, Release, Source, Step, When, Words
+from rocmkit.build.recipe import Loaded, Patch, Recipe, Release, Source, Step, Words
+from rocmkit.kb.when import LAYOUTS, When
 from rocmkit.model import Model
 from rocmkit.report.drawing import ASCII_MARKS, INDENT, MARKS, STYLES, Style, label, style_of, wrapped
 from rocmkit.report.terminal import clean, line
@@ -21,6 +22,7 @@ class Version(Model, kw_only=True):
     archs: tuple[str, ...]  # architectures that it is for; empty: whatever the compiler knows
     wavefront: int  # size of the wavefront that it needs; 0: any
     python: str  # specifier on Python; empty: any
+    uses: tuple[str, ...] = ()  # recipes whose results it is built against
 
 
 class Row(Model, kw_only=True):
@@ -76,7 +78,15 @@ def _row(folder: str, recipe: Recipe) -> Row:
         provides=recipe.provides,
         folder=folder,
         releases=tuple(
-            Version(version=one.version, rocm=one.rocm, layouts=one.layouts, archs=one.archs, wavefront=one.wavefront, python=one.python)
+            Version(
+                version=one.version,
+                rocm=one.rocm,
+                layouts=one.layouts,
+                archs=one.archs,
+                wavefront=one.wavefront,
+                python=one.python,
+                uses=one.uses,
+            )
             for one in recipe.releases
         ),
     )
@@ -141,12 +151,13 @@ def _release(recipe: Recipe, one: Release, style: Style, width: int) -> Iterator
     what = _for(one.rocm, one.layouts, one.archs, one.wavefront, one.python)
     yield style("bold", f"{line(recipe.name)} {line(one.version)}") + f"  {line(what)}"
     yield from wrapped(label("why"), f"{one.why} ({one.known})", width, indent=INDENT)
-    for note in one.notes:
-        yield from wrapped(label("limit"), note, width, indent=INDENT)
+    for word, texts in (("gives", one.gives), ("limit", one.notes)):
+        for text in texts:
+            yield from wrapped(label(word), text if isinstance(text, str) else f"{text.text} ({_where(text.when)})", width, indent=INDENT)
     cost = one.cost
     takes = f"{cost.core_minutes:g} minutes of a processor core, {cost.disk_gib:g} GiB of disk, {cost.memory_per_job_gib:g} GiB a compiler"
     yield from wrapped(label("takes"), f"{takes} ({cost.measured})", width, indent=INDENT)
-    for word, names in (("needs", one.needs), ("runs on", one.runs_on)):
+    for word, names in (("uses", one.uses), ("needs", one.needs), ("runs on", one.runs_on)):
         if names:
             yield from wrapped(label(word), " ".join(names), width, indent=INDENT)
     for link in one.links:
@@ -205,11 +216,16 @@ def _step(number: int, one: Step, style: Style, width: int) -> Iterator[str]:
 
 
 def _only(when: When) -> str:
-    """For which builds, in words; nothing where it is for all."""
+    """The same as what follows a name."""
+    return f", {where}" if (where := _where(when)) else ""
+
+
+def _where(when: When) -> str:
+    """For which builds; nothing where it is for all."""
     parts = [" or ".join(when.arch)] if when.arch else []
     parts += [f"ROCm {when.rocm}"] if when.rocm else []
     parts += [f"the layout {' or '.join(when.layout)}"] if when.layout else []
-    return f", for {', '.join(parts)} alone" if parts else ""
+    return f"for {', '.join(parts)} alone" if parts else ""
 
 
 def _command(words: Iterable[str | Words]) -> str:

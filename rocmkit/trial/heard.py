@@ -14,6 +14,8 @@ _TORN = 4096
 LINE_BYTES = 1 << 20
 MAX_MEASURED = 1000
 MAX_MAPPED = 2000
+#: Of the lists that are told in pieces, all together.
+MAX_ITEMS = 5000
 
 #: As the handlers of faults in ROCr (libhsa-runtime64) and in CLR's rocdevice.cpp (libamdhip64) print them, by the texts that reports
 #: quote, and the handlers of queues in programs that were written after HSA's examples.
@@ -139,6 +141,8 @@ class Answers:
         self.failed_measured: dict[str, Any] = {}
         self.mapped: dict[str, None] = {}
         self.ended = False
+        self._lists: dict[int, dict[str, list[Any]]] = {}  # those of a step that is not done yet
+        self._items = 0
         self._rest = b""
         self._skipping = False
 
@@ -168,8 +172,11 @@ class Answers:
             case {"step": int(number)}:
                 self.step = number
             case {"done": int(number)} if len(self.done) < MAX_MEASURED and isinstance(event.get("measured", {}), dict):
-                self.done[number] = event.get("measured", {})
+                self.done[number] = {**event.get("measured", {}), **self._lists.pop(number, {})}
                 self.step = None if self.step == number else self.step
+            case {"of": int(number), "name": str(name), "items": [*items]} if self._items < MAX_ITEMS:
+                self._items += max(len(items), 1)
+                self._lists.setdefault(number, {}).setdefault(name[:500], []).extend(items)
             case {"failed": int(number), "error": str(text)}:
                 self.failed = (number, text[:2000])
                 self.failed_measured = found if isinstance(found := event.get("measured"), dict) else {}

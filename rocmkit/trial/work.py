@@ -21,11 +21,12 @@ def worker(
     env: dict[str, str | None] | None = None,
     actions: tuple[str, ...] = (),
     stack_bytes: int | None = None,
+    folders: tuple[Path, ...] = (),
 ) -> Experiment:
-    """Ask the interpreter at `python` for `steps`, one after another in one process."""
+    """Ask the interpreter at `python` for `steps`, one after another in one process. `folders` hold files with more of them."""
     return Experiment(
         name=name,
-        argv=(python, "-B", str(INSIDE / "worker.py")),
+        argv=(python, "-B", str(INSIDE / "worker.py"), *map(str, folders)),
         env=env or {},
         request={"steps": list(steps)},
         limits=limits,

@@ -152,7 +152,8 @@ class TestARealProject:
         assert {name.split("/")[0] for name in place.written() if "/" not in name} <= {".cache", *os.listdir(place.folder / "out")}
         assert os.listdir(place.folder / "home") == [".cache"]
         assert not list((place.folder / "tmp").glob("*rocmkit*")), "what compilers leave there is theirs"
-        assert sorted(path.suffix for path in (place.folder / "out").iterdir()) == [".json", ".whl"]
+        beside, wheel = "toytone-1.2.0+rocm5.2.gfx906.gfx1030", Path(built[2].json["wheel"]).name
+        assert set(os.listdir(place.folder / "out")) == {name + more for name in (beside, wheel) for more in ("", ".provenance.json")}
 
     def test_the_same_again_does_nothing_again_and_says_how_to_install(self, built: tuple[Place, str, Ran]) -> None:
         place, recipe, first = built
@@ -407,6 +408,14 @@ cp FOLDER/made/* "$out"
         assert valid(ran)["toolchain"]["container"] is True
 
 
+def test_the_users_own_cache_folder_is_taken(place: Place) -> None:
+    """Below the home folder too, whose name is hidden in what is printed and not in what is done."""
+    own = place.folder / "home" / "own"
+    place.build(place.recipe("toy", note("first")), env={"XDG_CACHE_HOME": str(own)})
+    assert os.listdir(place.folder / "home") == ["own"]
+    assert os.listdir(own / "rocmkit" / "build") == ["toy-1.0-rocm5.2.gfx906"]
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -425,11 +434,11 @@ cp FOLDER/made/* "$out"
         (("RECIPE", "--jobs", "0"), "--jobs"),
         (("RECIPE", "--launcher", "make"), "--launcher"),
         (("RECIPE", "RECIPE/../other", "--script", "-"), "one recipe each"),
-        (("RECIPE", "RECIPE/../other"), "there is no recipe.yaml"),
+        (("RECIPE", "RECIPE/../nothing"), "there is no recipe.yaml"),
     ],
 )
 def test_calls_that_cannot_be_meant_so(place: Place, words: tuple[str, ...], told: str) -> None:
-    recipe = place.recipe("toy", note("first"))
+    recipe, _ = place.recipe("toy", note("first")), place.recipe("other", note("first"))
     ran = place.build(*(word.replace("RECIPE", recipe) for word in words))
     assert ran.code == 2, ran.out + ran.err
     assert told in ran.err

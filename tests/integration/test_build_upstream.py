@@ -97,7 +97,7 @@ def place(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def test_the_wheel_is_what_was_asked_for(built: Built) -> None:
     assert [one.name for one in built.proof.proven if one.outcome != "ok"] == []
     assert [one.name for one in built.proof.proven] == [
-        *("one-wheel", "version", "gfx", "no-cuda", "no-build-paths", "libraries", "import", "environment", "files")
+        *("one-wheel", "version", "gfx", "no-cuda", "no-build-paths", "libraries", "import", "environment", "files", "folder")
     ]
     assert set(built.proof.gfx) == set(ARCHS)
     assert "libamdhip64.so.5" in built.proof.needs and "libtoytone.so.1" not in built.proof.needs

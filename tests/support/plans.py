@@ -8,9 +8,10 @@ from typing import Any
 
 from rocmkit.build.digests import of_text
 from rocmkit.build.plan import plan
-from rocmkit.build.recipe import Brought, Cost, Expect, Loaded, Patch, Recipe, Release, Source, Step, Submodule, When, Words
+from rocmkit.build.recipe import Brought, Cost, Expect, Loaded, Patch, Recipe, Release, Source, Step, Submodule, Words
 from rocmkit.build.toolchain import BuildPython, Distribution, Toolchain
 from rocmkit.build.values import Ask, Plan, PlanStep
+from rocmkit.kb.when import When
 from rocmkit.model import Model
 
 COMMIT, OTHER = "a" * 40, "b" * 40

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from rocmkit.doctor.routes.values import Offer
+from rocmkit.kb.when import Note, When
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guide" / "write-a-recipe.md"
 
@@ -35,7 +36,7 @@ def write(folder: Path, text: str | None = None, **files: str) -> Path:
     return folder
 
 
-#: What recipes offer, for tests of routes: CTranslate2 of today and of before, and a rocBLAS.
+#: What recipes offer, for tests of routes: CTranslate2 of today and of before, a rocBLAS, and ONNX Runtime with either provider.
 OFFERS = (
     Offer(
         recipe="ctranslate2",
@@ -73,5 +74,36 @@ OFFERS = (
         why="AMD's packages hold no kernels for gfx906 from 6.4 on.",
         known="reported",
         sources=("ROCm/legacy-rocm-build#4625",),
+    ),
+    *(
+        Offer(
+            recipe="onnxruntime",
+            package="onnxruntime-rocm",
+            engine="onnxruntime",
+            providers=("ROCMExecutionProvider",),
+            version=version,
+            rocm=rocm,
+            layouts=("amd", "debian") if rocm.endswith("<7.0") else ("amd",),
+            wavefront=wavefront,
+            why="A release that has the ROCm provider.",
+            known="documented",
+            gives=("The encoder in fp32 runs on the GPU.", Note(when=When(arch=("gfx906",)), text="On gfx906 too.")),
+            notes=(Note(when=When(arch=("gfx1100",)), text="Not tried on gfx1100."),),
+            sources=("microsoft/onnxruntime#25181",),
+        )
+        for version, rocm, wavefront in (("1.19.2", ">=6.0,<6.2", 64), ("1.22.1", ">=6.2,<7.0", 64), ("1.22.1", ">=7.0,<7.3", 0))
+    ),
+    Offer(
+        recipe="onnxruntime-migraphx",
+        package="onnxruntime-migraphx",
+        engine="onnxruntime",
+        providers=("MIGraphXExecutionProvider",),
+        version="1.22.1",
+        rocm=">=6.2,<7.3",
+        layouts=("amd",),
+        archs=("gfx90a", "gfx942", "gfx1100", "gfx1201"),
+        why="It compiles on the machine.",
+        known="documented",
+        sources=("ROCm/AMDMIGraphX#4618",),
     ),
 )

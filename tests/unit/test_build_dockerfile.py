@@ -104,9 +104,12 @@ def test_every_package_manager_that_the_knowledge_base_names_is_known_here(manag
 
 
 def test_the_last_stage_holds_the_result_alone() -> None:
-    wheel, prefix = (parse(dockerfile(planned(one, image())))[-2:] for one in (rich(), loaded(recipe(package=None))))
-    assert [(one.name, one.words) for one in wheel] == [("FROM", "scratch AS result"), ("COPY", "--from=build /build/dist/ /")]
+    every = (loaded(recipe()), loaded(recipe(package=None)), rich())
+    wheel, prefix, both = (parse(dockerfile(planned(one, image()))) for one in every)
+    assert [(one.name, one.words) for one in wheel[-2:]] == [("FROM", "scratch AS result"), ("COPY", "--from=build /build/dist/ /")]
     assert prefix[-1].words == "--from=build /build/prefix/ /"
+    beside = ["--from=build /build/dist/ /", "--from=build /build/prefix/ /engine-4.8.1+rocm6.3.gfx906/"]
+    assert [one.words for one in both[-2:]] == beside, "a wheel, and what others are built against"
 
 
 def test_ccache_keeps_what_it_has_between_builds() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from rocmkit.build.failure import Memory, failure
 from rocmkit.build.firsterror import LINES, SHOWN, first_error
+from rocmkit.build.integrity import other_checksum
 from rocmkit.build.running import Ended
 from rocmkit.build.values import Failure
 from tests.support.tinyplans import step
@@ -256,3 +257,57 @@ def test_a_log_that_is_gone(tmp_path: Path) -> None:
 
 def test_memory_is_not_short_without_a_reason() -> None:
     assert Memory().short() in (False, None)
+
+
+TERMINAL = """[1/9] Performing download step (verify and extract) for 'eigen-populate'
+-- verifying file...
+CMake Error at verify-eigen-populate.cmake:29 (message):
+  error: SHA1 hash of
+
+    /w/eigen.zip
+
+  does not match expected value
+
+    expected: 'aa01'
+      actual: 'bb02'
+
+FAILED: eigen-populate-download
+cd /w && cmake -P verify-eigen-populate.cmake
+ninja: build stopped: subcommand failed.
+"""
+TRIES = """-- verifying file...
+-- SHA1 hash of
+    /w/eigen.zip
+  does not match expected value
+    expected: 'aa01'
+      actual: 'bb02'
+-- Hash mismatch, removing...
+CMake Error at download-eigen-populate.cmake:170 (message):
+  Each download failed!
+
+"""
+
+
+@pytest.mark.parametrize("log", [TERMINAL, TRIES], ids=["ninja", "tries"])
+def test_a_download_with_another_checksum_is_said_as_other_checksums_are(log: str) -> None:
+    found = first_error([log.encode()])
+    assert found and other_checksum(found.lines) == "/w/eigen.zip: expected SHA1 aa01, got bb02"
+
+
+def test_a_try_that_failed_before_another_went_well_is_no_error() -> None:
+    found = first_error([TRIES.partition("CMake Error")[0].encode() + b"-- done\na.c:1:1: error: other\n"])
+    assert found and found.error == "a.c:1:1: error: other"
+
+
+def test_a_command_without_a_word_is_not_explained_by_what_git_said_before() -> None:
+    found = first_error([b"fatal: No names found\n[1/2] x\nFAILED: x\n/usr/bin/x\nninja: build stopped: subcommand failed.\n"])
+    assert found and found.error == "FAILED: x"
+
+
+@given(
+    st.text(max_size=300),
+    st.lists(st.sampled_from(["SHA1 hash of", "does not match expected value", "expected: 'a'", "actual: 'b'", "", "x"])),
+)
+def test_any_lines_may_hold_another_checksum(text: str, lines: list[str]) -> None:
+    told = other_checksum([text, *lines])
+    assert told is None or ": expected " in told

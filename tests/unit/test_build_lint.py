@@ -50,7 +50,7 @@ def test_the_recipe_of_the_guide_is_right() -> None:
 
 def test_the_guide_names_every_placeholder_and_no_other() -> None:
     table = re.findall(r"^\| ((?:`\{[\w.]+\}` ?)+) \|", GUIDE.read_text(encoding="utf-8"), re.MULTILINE)
-    assert set(re.findall(r"\{([\w.]+)\}", " ".join(table))) == {*NAMES, "value.NAME"}
+    assert set(re.findall(r"\{([\w.]+)\}", " ".join(table))) == {*NAMES, "value.NAME", "from.NAME"}
 
 
 def test_rocmkits_own_recipes_hold() -> None:

@@ -12,10 +12,11 @@ from msgspec.structs import replace
 from rocmkit import kb
 from rocmkit.build.placeholders import NAMES, fill, local_version, named, standing
 from rocmkit.build.plan import plan
-from rocmkit.build.recipe import Brought, Patch, Source, When, Words
+from rocmkit.build.recipe import Brought, Patch, Source, Words
 from rocmkit.build.toolchain import BuildPython
 from rocmkit.build.values import Given, Plan
 from rocmkit.errors import UsageError
+from rocmkit.kb.when import When
 from rocmkit.model import DataError, to_json
 from tests.support.plans import (
     COMMIT,

@@ -20,12 +20,13 @@ from rocmkit.build.layouts import build_python, distribution
 from rocmkit.build.packages import install_command, packages
 from rocmkit.build.preflight import Preflight, preflight
 from rocmkit.build.present import any_of, presence
-from rocmkit.build.recipe import LAYOUTS, Cost, Expect
+from rocmkit.build.recipe import Cost, Expect
 from rocmkit.build.resources import cores_of, quota_of, resources
 from rocmkit.build.toolchain import Toolchain
 from rocmkit.build.values import Pin, Plan, PlanStep
 from rocmkit.host.live import LiveHost
 from rocmkit.host.sysroot import SysrootHost
+from rocmkit.kb.when import LAYOUTS
 
 GIB = 1 << 30
 

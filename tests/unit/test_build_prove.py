@@ -109,6 +109,13 @@ def test_code_for_the_cards_that_were_asked_for(asked: str, files: list[Inspecte
     assert says in found.text
 
 
+def test_what_compiles_on_the_machine_needs_to_hold_no_code() -> None:
+    none = holding.gfx(["gfx1100"], [file(gfx=())], own=False)
+    assert (none.outcome, "compiles on the machine" in none.text) == ("ok", True)
+    assert holding.gfx(["gfx1100"], [file(gfx=("gfx90a",))], own=False).outcome == "found"  # code, and for another card
+    assert holding.gfx(["gfx1100"], [file(gfx=None, unreadable=("cut",))], own=False).outcome == "unknown"
+
+
 @pytest.mark.parametrize(
     ("one", "outcome"),
     [
@@ -294,7 +301,8 @@ def test_a_wheel_out_of_a_container_is_looked_at_and_not_run(tmp_path: Path) -> 
     steps = tuple(replace(step, cwd=step.cwd.replace(str(tmp_path / "made"), "/build")) for step in plan.steps)
     Path(plan.dist, NAMED).write_bytes(wheel({"pkg/a.py": b"path = '/build/src/engine'"}))
     told = {one.name: one.outcome for one in prove(replace(plan, steps=steps), LiveHost(), nothing_runs).proven}
-    assert told["import"] == told["environment"] == told["files"] == "unknown"
+    assert told["import"] == told["environment"] == "unknown"
+    assert told["files"] == "found", "what is installed comes out of the image beside the wheel"
     assert told["no-build-paths"] == "found" and told["version"] == "ok"
 
 

@@ -16,8 +16,9 @@ from rocmkit.build.preflight import Preflight
 from rocmkit.build.problem import Problem
 from rocmkit.build.recipe import Cost, Expect, Loaded, Recipe, Release, Source, Step
 from rocmkit.build.resources import Resources
-from rocmkit.build.values import Ask, Built, Failure, Outcome, Plan, Progress, Proof, Proven, StepRun
+from rocmkit.build.values import Ask, Built, Failure, Outcome, Plan, Progress, Proof, Proven, Result, StepRun
 from rocmkit.host.names import Names
+from rocmkit.kb.when import Note, When
 from rocmkit.report import build as build_text
 from rocmkit.report import json as json_report
 from rocmkit.report import plan as plan_text
@@ -40,6 +41,7 @@ def made(*, unpinned: str = "", package: str | None = "toy", name: str = "toy", 
         rocm=">=6,<8",
         known="measured",
         why="the only one",
+        gives=("It hums.", Note(when=When(rocm="<6"), text="It sings.")),
         notes=("It is small.",),
         links=("https://example.org",),
         fetch={"toy": Source(git="https://example.org/toy.git", commit=COMMIT, why="the sources"), "data": archive},
@@ -229,6 +231,23 @@ def test_a_result_that_is_no_wheel_is_used_where_it_was_brought_to() -> None:
     shown = text(done(job=job, proof=proof))
     assert "export TOY=~/out/toy-1.0+rocm6.4.gfx906" in shown
     assert "pip install" not in shown
+
+
+def test_what_it_gives_is_said_before_and_after_and_so_is_what_it_is_built_against() -> None:
+    used = Result(recipe="base", folder=f"{HOME}/base", origin="given", digest="1" * 64, version="2.0", rocm="6.4", arch=("gfx906",))
+    assert BUILT.built.proof
+    proof = replace(BUILT.built.proof, folder=f"{HOME}/out/toy-1.0+rocm6.4.gfx906")
+    one = replace(BUILT, built=replace(BUILT.built, plan=replace(BUILT.job.plan, uses=(used,)), proof=proof))
+    shown, plan = text(one), plan_of(Job(plan=one.built.plan))
+    for page in (shown, plan):
+        assert "What it gives\n  - It hums.\n" in page and "It sings." not in page
+        assert page.index("It hums.") < page.index("It is small.")
+    assert "uses    base 2.0 that --with names" in plan
+    assert "--with toy=~/out/toy-1.0+rocm6.4.gfx906" in " ".join(shown.split())
+    assert "someone" not in shown + plan
+    data = json.loads(json_report.render(hidden(builds([one]), NAMES)))
+    jsonschema.validate(data, schema(Building, title=""))
+    assert (data["uses"][0]["folder"], data["folder"]) == ("~/base", "~/out/toy-1.0+rocm6.4.gfx906")
 
 
 def test_a_plan_has_the_keys_of_the_contract() -> None:

@@ -35,6 +35,17 @@ def ort_providers(step: Mapping[str, Any]) -> dict[str, Any]:
     return {**measured, "provider": provider}
 
 
+def ort_offers(step: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether the first of some modules that tells of execution providers has those that are expected. It loads none of them."""
+    asked = [importlib.import_module(name) for name in step["modules"]]
+    module = next((one for one in asked if hasattr(one, "get_available_providers")), None)
+    if module is None:
+        return {"fault": f"NoProvider: {', '.join(step['modules'])} tells of no execution providers"}
+    there = [str(name) for name in module.get_available_providers()]
+    lacks = [name for name in step["expected"] if name not in there]
+    return {"providers": there, **({"fault": f"NoProvider: it offers {', '.join(there)}, and not {', '.join(lacks)}"} if lacks else {})}
+
+
 def ort_placement(step: Mapping[str, Any]) -> dict[str, Any]:
     """Run a small model and read in the profile where each node of it ran, whatever the session was asked for."""
     onnxruntime, numpy = importlib.import_module("onnxruntime"), importlib.import_module("numpy")
@@ -99,4 +110,4 @@ def placement(profile: Any, provider: str) -> dict[str, Any]:
     return measured
 
 
-STEPS = {"ort_providers": ort_providers, "ort_placement": ort_placement}
+STEPS = {"ort_providers": ort_providers, "ort_offers": ort_offers, "ort_placement": ort_placement}

@@ -26,25 +26,30 @@ Step = Callable[[Mapping[str, Any]], Measured]
 _ORDERS = "ROCMKIT_TRIAL"
 _BESIDE = Path(__file__).resolve().parent
 _PACKAGE = "rocmkit_trial_inside"
-_FILES = ("torch_steps", "model_steps", "library_steps", "onnx_steps")
+_FILES = ("torch_steps", "model_steps", "library_steps", "onnx_steps", "placement_steps")
 _LINE_BYTES = 4000  # a write of less than 4096 bytes into a pipe is not mixed with another one
 _TEXT = 500
 _LOG = 20_000
 _LIBRARY = re.compile(r"\.so(\.\d+)*$")
 
 
-def steps_by_name() -> dict[str, Step]:
-    """Every step that can be asked for.
+def steps_by_name(folders: Iterable[str] = ()) -> dict[str, Step]:
+    """Every step that can be asked for: those next to this file, and those of the files *_steps.py in `folders`."""
+    found: dict[str, Step] = {"import": import_module, **_steps_in(_BESIDE, _PACKAGE, _FILES)}
+    for number, folder in enumerate(map(Path, folders)):
+        found.update(_steps_in(folder, f"{_PACKAGE}_{number}", sorted(file.stem for file in folder.glob("*_steps.py"))))
+    return found
 
-    The files next to this one are loaded as a package of a name of its own: no module of a user's is shadowed by them, nor they by one.
-    """
-    spec = importlib.util.spec_from_file_location(_PACKAGE, _BESIDE / "__init__.py", submodule_search_locations=[str(_BESIDE)])
+
+def _steps_in(folder: Path, package: str, files: Iterable[str]) -> dict[str, Step]:
+    """The files are loaded as a package of a name of its own: no module of a user's is shadowed by them, nor they by one."""
+    spec = importlib.util.spec_from_file_location(package, folder / "__init__.py", submodule_search_locations=[str(folder)])
     if spec is None:
-        raise ImportError(str(_BESIDE))
-    sys.modules[_PACKAGE] = importlib.util.module_from_spec(spec)
-    found: dict[str, Step] = {"import": import_module}
-    for name in _FILES:
-        found.update(importlib.import_module(f"{_PACKAGE}.{name}").STEPS)
+        raise ImportError(str(folder))
+    sys.modules[package] = importlib.util.module_from_spec(spec)
+    found: dict[str, Step] = {}
+    for name in files:
+        found.update(importlib.import_module(f"{package}.{name}").STEPS)
     return found
 
 
@@ -78,14 +83,26 @@ class Answer:
         os.write(self._fd, line)
 
     def tell_mapped(self, paths: Iterable[str]) -> None:
-        """All libraries in this process, in as many events as it takes."""
-        part: list[str] = []
-        for path in paths:
-            if part and len(self._line({"mapped": [*part, path]})) > _LINE_BYTES:
-                self.tell(mapped=part)
+        """All libraries in this process."""
+        self._tell_all("mapped", paths)
+
+    def tell_done(self, number: int, measured: Measured) -> None:
+        """What a step measured. Lists in it that are too long for one event go before it."""
+        kept = dict(measured)
+        for name, value in measured.items():
+            if isinstance(value, list) and len(self._line({"done": number, "measured": kept})) > _LINE_BYTES:
+                self._tell_all("items", kept.pop(name), of=number, name=name)
+        self.tell(done=number, measured=kept)
+
+    def _tell_all(self, word: str, items: Iterable[Any], **event: Any) -> None:
+        """All items, in as many events as it takes."""
+        part: list[Any] = []
+        for item in items:
+            if part and len(self._line({**event, word: [*part, item]})) > _LINE_BYTES:
+                self.tell(**event, **{word: part})
                 part = []
-            part.append(path)
-        self.tell(mapped=part)
+            part.append(item)
+        self.tell(**event, **{word: part})
 
     @staticmethod
     def _line(event: Mapping[str, Any]) -> bytes:
@@ -158,7 +175,7 @@ def do(number: int, step: Mapping[str, Any], known: Mapping[str, Step], answer: 
     if fault:
         answer.tell(failed=number, error=fault, measured=measured)
         return False
-    answer.tell(done=number, measured=measured)
+    answer.tell_done(number, measured)
     return True
 
 
@@ -166,7 +183,7 @@ def main() -> int:
     """Do everything that is asked; 0 if all of it went well."""
     sys.path[:] = [entry for entry in sys.path if not entry or Path(entry).resolve() != _BESIDE]
     answer = Answer(os.environ.get(_ORDERS))
-    known = steps_by_name()
+    known = steps_by_name(sys.argv[1:])
     steps = json.loads(sys.stdin.read())["steps"]
     well = all(do(number, step, known, answer) for number, step in enumerate(steps))
     answer.tell_mapped(mapped())
