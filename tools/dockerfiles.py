@@ -15,7 +15,7 @@ from rocmkit.build.values import Ask
 from rocmkit.kb.versions import within
 
 #: Recipes, and the ROCm releases that each is shown with for gfx906.
-FOR_GFX906 = {"ctranslate2": ("6.1", "6.3", "6.4"), "rocblas": ("6.4",)}
+FOR_GFX906 = {"ctranslate2": ("6.1", "6.3", "6.4"), "onnxruntime": ("6.1", "6.3"), "rocblas": ("6.4",)}
 FOR_ALL = "ctranslate2"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Iterator
 from functools import cache
@@ -17,11 +18,14 @@ from rocmkit.build.dockerfile import dockerfile
 from rocmkit.build.feasible import NoRelease
 from rocmkit.build.load import load, recipes
 from rocmkit.build.plan import plan
-from rocmkit.build.recipe import LAYOUTS, Layout, Loaded, Recipe
+from rocmkit.build.recipe import Loaded, Recipe
+from rocmkit.build.results import of_plan
 from rocmkit.build.script import script
+from rocmkit.build.toolchain import Toolchain
 from rocmkit.build.values import Ask, Plan
 from rocmkit.errors import UsageError
 from rocmkit.kb.targets import archs
+from rocmkit.kb.when import LAYOUTS, Layout
 from rocmkit.model import Model
 from tests.unit.test_build_dockerfile import same
 from tests.unit.test_build_script import syntax
@@ -38,6 +42,9 @@ WHOLE: dict[str, tuple[str, str, tuple[str, ...], dict[str, str]]] = {
     "ctranslate2-rocm6.4-gfx906": ("ctranslate2", "6.4", ("gfx906",), {"rocblas": "rocblas"}),
     "ctranslate2-rocm7.2-gfx906-blocked": ("ctranslate2", "7.2", ("gfx906",), {}),
     "ctranslate2-rocm7.14-three": ("ctranslate2", "7.14", ("gfx90a:xnack-", "gfx1100", "gfx1201"), {}),
+    "onnxruntime-rocm6.1-gfx906": ("onnxruntime", "6.1", ("gfx906",), {}),
+    "onnxruntime-migraphx-rocm7.2-gfx1100": ("onnxruntime-migraphx", "7.2", ("gfx1100",), {}),
+    "sherpa-onnx-rocm6.3-gfx906": ("sherpa-onnx", "6.3", ("gfx906",), {}),
     "rocblas-rocm6.4-gfx906": ("rocblas", "6.4", ("gfx906",), {}),
 }
 
@@ -63,13 +70,25 @@ def others(name: str) -> tuple[Recipe, ...]:
     return tuple(one.recipe for key, one in loaded().items() if key != name)
 
 
+def called(name: str, tools: Toolchain, archs: tuple[str, ...], provided: dict[str, str] | None = None, work: str = "") -> tuple[Plan, ...]:
+    """The plan of a recipe, after those of one call that it is built against, as far as they have a release."""
+    before: dict[str, Plan] = {}
+    for used in dict.fromkeys(used for release in loaded()[name].recipe.releases for used in release.uses):
+        with contextlib.suppress(NoRelease, KeyError):
+            before |= {one.recipe: one for one in called(used, tools, archs, provided, f"/build/{used}")}
+    results = {one: of_plan(found) for one, found in before.items()}
+    own = work or (f"/build/{name}" if before else "/build")
+    ask = Ask(archs=archs, work=own, out="/out", provided=provided or {}, results=results)
+    return (*before.values(), plan(loaded()[name], tools, ask, others(name)))
+
+
 def answer(name: str, rocm: str, layout: Layout, gfx: str) -> Answer:
     try:
         tools = supposed(rocm, layout=layout)
     except UsageError:
         return Answer(version="-", feasible=False, why="that ROCm is not in that layout")
     try:
-        one = plan(loaded()[name], tools, Ask(archs=(gfx,), work="/build", out="/out"), others(name))
+        one = called(name, tools, (gfx,))[-1]
     except NoRelease:
         return Answer(version="-", feasible=False, why="no release is for that ROCm")
     told = [f"{block.code} {block.text}" for block in one.blocked_by] or [note for note in one.notes if note.startswith("Whether ")]
@@ -141,13 +160,14 @@ def test_every_combination_is_the_reviewed_one(name: str, rewrite_goldens: bool)
 @pytest.mark.parametrize("name", WHOLE)
 def test_whole_plans_are_the_golden_ones(name: str, rewrite_goldens: bool) -> None:
     recipe, rocm, cards, provided = WHOLE[name]
-    one = plan(loaded()[recipe], of_image(rocm), Ask(archs=cards, work="/build", out="/out", provided=provided), others(recipe))
-    assert one.feasible is not name.endswith("blocked")
-    text = script(one)
+    plans = called(recipe, of_image(rocm), cards, provided)
+    assert plans[-1].feasible is not name.endswith("blocked")
+    text = script(*plans)
     syntax(text)
-    same(one)
+    if len(plans) == 1:
+        same(plans[0])
     compare(PLANS / f"{name}.sh", text, rewrite_goldens)
-    compare(PLANS / f"{name}.Dockerfile", dockerfile(one), rewrite_goldens)
+    compare(PLANS / f"{name}.Dockerfile", dockerfile(*plans), rewrite_goldens)
 
 
 def test_nothing_is_golden_without_a_plan() -> None:
