@@ -16,6 +16,7 @@ def offers(root: Path | None = None) -> tuple[Offer, ...]:
             package=recipe.package,
             engine=recipe.engine,
             provides=recipe.provides,
+            providers=release.expect.providers,
             version=release.version,
             rocm=release.rocm,
             layouts=release.layouts,
@@ -24,6 +25,7 @@ def offers(root: Path | None = None) -> tuple[Offer, ...]:
             python=release.python,
             why=release.why,
             known=release.known,
+            gives=release.gives,
             notes=release.notes,
             sources=release.links,
         )

@@ -24,6 +24,7 @@ SPECIFIERS: dict[type, tuple[str, ...]] = {
     values.LibraryArchs: ("releases",),
     values.InstallLayout: ("releases",),
     values.OrtFlavour: ("releases",),
+    values.MigraphxArchs: ("rocm",),
     values.NumbaRow: ("python", "numpy"),
     values.DriverRelease: ("fails_on", "builds_on"),
     packages.TorchcodecRelease: ("torch",),
@@ -31,7 +32,6 @@ SPECIFIERS: dict[type, tuple[str, ...]] = {
     packages.Gated: ("releases",),
     reports.TorchReport: ("torch", "rocm"),
     systems.SpeechSystem: ("torch",),
-    systems.SourceBuild: ("rocm",),
 }
 #: Where an empty specifier stands for no version at all.
 _NONE = {"holds", "lacks", "fails_on", "builds_on"}
@@ -110,11 +110,10 @@ def _apart(files: Files) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
             yield f"rocm: drivers {row.dkms}", _both(row.fails_on, row.builds_on)
     if ort := files.get("onnxruntime"):
         yield from _named("onnxruntime: flavours", [(row.distribution, (row.releases,)) for row in ort.flavours])
+        yield "onnxruntime: migraphx", [(row.rocm,) for row in ort.migraphx]
     if bundle := files.get("packages"):
         yield from _named("packages: wrong_tags", [(row.distribution, (row.releases,)) for row in bundle.wrong_tags])
         yield from _named("packages: gated", [(row.distribution, (row.releases,)) for row in bundle.gated])
-    if speech := files.get("systems"):
-        yield from _named("systems: builds", [(row.package, (row.rocm,)) for row in speech.builds])
     if told := files.get("reports"):
         rows = [(f"{row.shows} on {gfx}", (row.torch, row.rocm)) for row in told.reports for gfx in row.reported + row.suspected]
         yield from _named("reports:", rows)

@@ -14,6 +14,7 @@ from rocmkit.kb.values import (
     KmdWindow,
     Known,
     LibraryArchs,
+    MigraphxArchs,
     NumbaRow,
     OrtFlavour,
     OsSupport,
@@ -67,6 +68,7 @@ class _RocmFile(Model, kw_only=True):
 
 class _OrtFile(Model, kw_only=True):
     flavours: tuple[OrtFlavour, ...]
+    migraphx: tuple[MigraphxArchs, ...]
 
 
 @cache
@@ -267,3 +269,8 @@ def ctranslate2_wheels() -> CTranslate2Wheels:
 def onnxruntime_flavours(distribution: str | None = None) -> tuple[OrtFlavour, ...]:
     """The distributions that install `onnxruntime`, or the rows of one of them."""
     return tuple(row for row in _ort_file().flavours if distribution in (None, row.distribution))
+
+
+def migraphx(rocm: str) -> MigraphxArchs | None:
+    """The cards that AMD makes ONNX Runtime with MIGraphX for, with a ROCm release; None where none is known."""
+    return next((row for row in _ort_file().migraphx if within(row.rocm, rocm)), None)

@@ -1,13 +1,14 @@
-"""Speech systems, and the images and source builds that lead to a GPU."""
+"""Speech systems, and the images that lead to a GPU."""
 
 from __future__ import annotations
 
 from functools import cache
 from typing import Literal
 
+from msgspec.structs import replace
+
 from rocmkit.kb._load import document
 from rocmkit.kb.values import Row
-from rocmkit.kb.versions import within
 from rocmkit.model import Model
 
 Engine = Literal["torch", "ctranslate2", "onnxruntime"]
@@ -60,14 +61,26 @@ class SpeechSystem(Row, kw_only=True):
     """What goes with older releases of the engine."""
     models: tuple[SpeechModel, ...]
     """Best first."""
+    gpu_packages: tuple[str, ...] = ()
+    """What takes the place of `packages` on the way to the GPU; empty: nothing does."""
+    gpu_install: tuple[str, ...] = ()
+    """The same for `install`."""
+    model_command: str = ""
+    """A command that fetches the model for the GPU before the first time; empty: the system does that itself."""
+    migraphx_commands: tuple[str, ...] = ()
+    """What has to be done to the model before the MIGraphX provider takes it."""
     gpu_command: str
-    """A command that transcribes speech.wav on the GPU; {python}, {model}, {precision} are filled in. Empty: there is none."""
+    """A command that transcribes speech.wav on the GPU, or empty; {python}, {model}, {precision} and {provider} are filled in."""
     cpu_command: str
     """The same on the processor; empty: there is none."""
     checks: tuple[str, ...] = ()
     """Ids of the checks whose findings stop it, beside those of its engine."""
     notes: tuple[str, ...] = ()
     """What to know before."""
+
+    def on_gpu(self) -> SpeechSystem:
+        """The system with the packages that it takes on the GPU."""
+        return replace(self, packages=self.gpu_packages or self.packages, install=self.gpu_install or self.install)
 
 
 class Image(Row, kw_only=True):
@@ -87,30 +100,9 @@ class Image(Row, kw_only=True):
     """Whose it is."""
 
 
-class SourceBuild(Row, kw_only=True):
-    """A build from source on an installed ROCm."""
-
-    package: str
-    """Distribution that it makes."""
-    version: str
-    """Its release."""
-    rocm: str
-    """Specifier on the ROCm that is installed, of AMD's packages."""
-    wavefront: int = 0
-    """The wavefront size of the GPUs whose results are right; 0: any."""
-    what: str
-    """What is built, and what to know of it."""
-    commands: tuple[str, ...]
-    """Lines to copy; {gfx}, {python} and {rocm}, where it lies, are filled in; what begins with `pip` is for the pip of the environment."""
-    needs: str
-    """What has to be there before, or is to be known."""
-
-
 class _File(Model, kw_only=True):
     systems: tuple[SpeechSystem, ...]
     images: tuple[Image, ...]
-    build_setup: str
-    builds: tuple[SourceBuild, ...]
 
 
 @cache
@@ -126,13 +118,3 @@ def systems() -> tuple[SpeechSystem, ...]:
 def images(engine: Engine) -> tuple[Image, ...]:
     """The images with that engine."""
     return tuple(row for row in _file().images if row.engine == engine)
-
-
-def source_build(package: str, rocm: str) -> SourceBuild | None:
-    """The build of a package for an installed ROCm; None where none is known."""
-    return next((row for row in _file().builds if row.package == package and within(row.rocm, rocm)), None)
-
-
-def build_setup() -> str:
-    """The command that brings, in an image of `kb.build_images()`, what builds by hand need beside ROCm."""
-    return _file().build_setup

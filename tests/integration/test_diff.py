@@ -57,7 +57,7 @@ def test_several_changes_behind_one_what_if() -> None:
     together = rocmkit("doctor", "--from", HEALTHY, "--what-if", "rocm=7.2", "kernel=6.14", "--json")
     apart = rocmkit("doctor", "--from", HEALTHY, "--what-if", "kernel=6.14", "--what-if", "rocm=7.2", "--json")
     assert together.json == apart.json
-    assert together.json["compared"]["ways"][0]["new"].startswith("to build: Build onnxruntime 1.22.1 in a container")
+    assert together.json["compared"]["ways"][0]["new"].startswith("to build: Build onnxruntime-rocm 1.22.1 in a container")
     stray = rocmkit("doctor", "--from", HEALTHY, "kernel=6.14")
     assert stray.code == 2
     assert "--what-if" in stray.err

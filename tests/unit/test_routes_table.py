@@ -11,17 +11,25 @@ import msgspec
 import pytest
 
 from rocmkit.doctor import whatif
+from rocmkit.doctor.routes.values import Offer
 from rocmkit.facts import Facts, gap
 from rocmkit.host.sysroot import SysrootHost
 from rocmkit.kb.systems import systems
 from rocmkit.model import load_yaml
 from rocmkit.probe import collect
+from rocmkit.recipes import offers
 from tests.unit.test_routes import facts, of, planned
 
 HERE = Path(__file__).resolve()
 TREES = HERE.parents[3] / "shared" / "machines"
 TABLE: list[dict[str, Any]] = load_yaml((HERE.parents[1] / "routes" / "table.yaml").read_text(), source="table.yaml")["machines"]
 COLUMNS = {"machine", "cards_of", "change", "torch", "why"} | {system.id for system in systems()}
+
+
+@cache
+def offered() -> tuple[Offer, ...]:
+    """What the recipes offer."""
+    return offers()
 
 
 @cache
@@ -45,7 +53,7 @@ def name_of(row: dict[str, Any]) -> str:
 def test_the_best_route_of_each_system(row: dict[str, Any]) -> None:
     if "cards_of" in row and not TREES.is_dir():
         pytest.skip("the shared machines are not beside this checkout")
-    found = planned(machine(row))
+    found = planned(machine(row), offers=offered())
     for system in systems():
         expected = row.get(system.id) or (row["torch"] if system.engine == "torch" else None)
         assert expected, f"{system.id}: no line"

@@ -19,8 +19,6 @@ _FLAVOURS = (
 _BY_DESIGN = ("faster-whisper", "whisperx", "silero-vad", "reazonspeech-nemo-asr")
 #: Packages whose models ONNX Runtime would compute on the GPU, by itself or in place of the one that they bring.
 _WANTS_GPU = ("onnx-asr", "optimum", "optimum-onnx")
-#: Vega: neither AMD's ONNX Runtime nor its MIGraphX packages are made for it.
-_LEFT_OUT = ("gfx900", "gfx906")
 _SHOW = "import onnxruntime as o; print(o.__version__, o.get_available_providers())"
 
 
@@ -44,8 +42,8 @@ def ort_wrong_package(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str]
 
     ## Fix
 
-    Uninstall all of them, then install the one that fits. On gfx906 only a build of ONNX Runtime 1.22 or older with `--use_rocm` does;
-    leave ONNX models on the processor until then.
+    Uninstall all of them, then install the one that fits. On gfx906 no published one does: `rocmkit build onnxruntime` makes it, where
+    the ROCm is one for it. Leave ONNX models on the processor until then.
 
     ## Safe to ignore when
 
@@ -155,16 +153,12 @@ def _finding(
         install = advice.pip(python, f'install "onnxruntime-rocm{fit[-1].releases}" numpy')
     else:
         text = say(
-            "No published wheel has the ROCm provider for {gfx}: take onnxruntime-migraphx, which compiles on the machine, where ROCm has "
-            "MIGraphX for this GPU; else keep ONNX models on the processor, or build ONNX Runtime 1.22 or older with --use_rocm.",
+            "No published wheel has the ROCm provider for {gfx}: `rocmkit build onnxruntime --arch {arch}` makes one, and "
+            "`rocmkit doctor --route reazonspeech-k2` says on which ROCm, or which other way there is. Until then ONNX models run on "
+            "the processor.",
             gfx=gfx or "this GPU",
+            arch=gfx or "native",
         )
-        if gfx in _LEFT_OUT:
-            text = say(
-                "No published wheel has code for {gfx}: keep ONNX models on the processor, or build ONNX Runtime 1.22 or older for it with "
-                "--use_rocm and CMAKE_HIP_ARCHITECTURES={gfx}.",
-                gfx=gfx or "this GPU",
-            )
         install = advice.pip(python, "install onnxruntime")
         caution = say("A build of your own is taken out as well: keep its wheel file.")
     alone = here == ["onnxruntime"] and not fit
@@ -195,8 +189,8 @@ def ort_cpu_only(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
 
     ## Fix
 
-    Nothing, if only faster-whisper or its like uses it. Otherwise a build of ONNX Runtime for this GPU; for gfx906 there is no
-    published one, it takes version 1.22 or older built with `--use_rocm`.
+    Nothing, if only faster-whisper or its like uses it. Otherwise a build of ONNX Runtime for this GPU: for gfx906 there is no
+    published one, `rocmkit build onnxruntime` makes it.
 
     ## Safe to ignore when
 
@@ -222,7 +216,10 @@ def ort_cpu_only(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
         confidence="sure" if len(seen) > 1 else "likely",
         seen=tuple(seen),
         fix=Fix(
-            text=say("Nothing to do where only faster-whisper or its like uses it."),
+            text=say(
+                "Nothing to do where only faster-whisper or its like uses it. For a recogniser in ONNX form `rocmkit doctor --route "
+                "reazonspeech-k2` says which build is for this GPU."
+            ),
             verify=(one_line(python, _SHOW),),
         ),
     )
@@ -245,8 +242,8 @@ def sherpa_cpu_only(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
 
     ## Fix
 
-    Accept the processor, which is fast enough for short recordings; or run the encoder, decoder and joiner with an ONNX Runtime that
-    has code for this GPU; or build sherpa-onnx against one.
+    Accept the processor, which is fast enough for short recordings; or run the three ONNX files with `rocmkit transcribe`, on an ONNX
+    Runtime that has code for this GPU; or build sherpa-onnx against one: `rocmkit build onnxruntime sherpa-onnx`.
 
     ## Safe to ignore when
 
@@ -276,7 +273,10 @@ def sherpa_cpu_only(gpus: tuple[Gpu, ...], python: Python) -> Outcome:
         seen=tuple(seen),
         cause=say("Its wheels bring an ONNX Runtime of their own, without a provider for AMD GPUs."),
         fix=Fix(
-            text=say("Accept the processor, or run the model's three ONNX files with an ONNX Runtime that has code for this GPU."),
+            text=say(
+                "Accept the processor; or build an ONNX Runtime for this GPU and sherpa-onnx against it: `rocmkit build onnxruntime "
+                "sherpa-onnx`. `rocmkit doctor --route reazonspeech-k2` says on which ROCm."
+            ),
             verify=(
                 one_line(
                     python, 'import sherpa_onnx, glob, os; print(glob.glob(os.path.dirname(sherpa_onnx.__file__) + "/lib/*providers*"))'

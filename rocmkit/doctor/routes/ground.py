@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from rocmkit import kb
@@ -12,6 +13,7 @@ from rocmkit.doctor.routes.values import Vram
 from rocmkit.facts import Facts, Gap, Gpu, Python, Rocm
 from rocmkit.gpucode.values import KernelFiles
 from rocmkit.kb.systems import Engine, SpeechSystem
+from rocmkit.kb.when import Layout
 from rocmkit.model import Model
 
 GIB = 1 << 30
@@ -66,6 +68,7 @@ class Ground(Model, kw_only=True):
     python_known: bool  # False: there is none, and `python` stands for one to be made
     rocm: str | None  # release series of the default ROCm, "6.3"
     rocm_kind: str | None  # system, distro
+    layout: Layout | None  # where its parts lie
     rocblas: bool | None  # whether the installed ROCm's rocBLAS holds the GPU; None: not known
     container: bool  # whether this is a container already
     access: bool | None  # whether the device files open; None: not known
@@ -104,7 +107,8 @@ def ground(facts: Facts, results: Iterable[Result], python: Python) -> Ground | 
         python_known=not isinstance(facts.python, Gap),
         rocm=release(default[0].version) if default else None,
         rocm_kind=default[0].kind if default else None,
-        rocblas=_rocblas(kernels, gfx, default[0] if default else None),
+        layout=layout_of(default[0]) if default else None,
+        rocblas=rocblas(kernels, gfx, default[0] if default else None, advice.family(facts.system)),
         container=advice.container(facts.system) is not None,
         misled=("override-set",) if _misled(kinds[0]) else (),
         access=False if "found" in passed else True if passed == ["ok"] * len(_SEEN) else None,
@@ -119,11 +123,22 @@ def _misled(kind: Target) -> bool:
     return not any(row.value == value and row.verdict in {"works", "sometimes"} for row in kb.overrides(kind.gfx_itself))
 
 
-def _rocblas(kernels: KernelFiles | None, gfx: str, rocm: Rocm | None) -> bool | None:
-    """Whether the installed rocBLAS holds an architecture: by its files, else as AMD's packages of that release do."""
+def layout_of(rocm: Rocm) -> Layout:
+    """Where a ROCm has its parts."""
+    if rocm.kind != "system":
+        return "debian" if rocm.kind == "distro" else "wheel"
+    return "core" if re.fullmatch(r"core(?:-[0-9.]+)?", rocm.path.rpartition("/")[2]) else "amd"
+
+
+def rocblas(kernels: KernelFiles | None, gfx: str, rocm: Rocm | None, family: str | None) -> bool | None:
+    """Whether the installed rocBLAS holds an architecture: by its files, else as AMD's packages of that release do, or Debian's own."""
     if kernels is not None:
         return any(kb.compatible(name, gfx) for name in kernels.targets)
-    return kb.rocblas_kernels(gfx, rocm.version) if rocm and rocm.version and rocm.kind == "system" else None
+    if rocm is None or rocm.version is None:
+        return None
+    if rocm.kind == "distro":
+        return kb.distribution_rocblas(gfx, rocm.version) if family == "debian" else None
+    return kb.rocblas_kernels(gfx, rocm.version)
 
 
 def _vram(gpus: tuple[Gpu, ...], places: tuple[str, ...]) -> int | None:

@@ -6,8 +6,7 @@ from rocmkit import kb
 from rocmkit.doctor.checks._fixes import newest
 from rocmkit.doctor.checks._stack import release
 from rocmkit.doctor.routes.ground import Ground
-from rocmkit.doctor.routes.recipe import building, in_image
-from rocmkit.doctor.routes.source import home
+from rocmkit.doctor.routes.recipe import building, home, in_image
 from rocmkit.doctor.routes.values import Idea, Offer
 from rocmkit.doctor.routes.ways import docker
 from rocmkit.kb.versions import within

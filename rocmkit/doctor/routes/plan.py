@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from rocmkit.doctor.result import Result
-from rocmkit.doctor.routes import ct2, ort, recipe, torch
+from rocmkit.doctor.routes import ct2, migraphx, ort, recipe, torch
 from rocmkit.doctor.routes.ground import NO_KERNELS, OF_THE_BUILD, VRAM_LOW, Ground, vram
 from rocmkit.doctor.routes.ground import ground as stands
 from rocmkit.doctor.routes.ideas import ideas
@@ -50,15 +50,20 @@ def plan(facts: Facts, results: Iterable[Result], offers: tuple[Offer, ...] = ()
     for system in systems():
         ways = [cpu] if (cpu := on_cpu(system, python, {result.id: result for result in results})) else []
         if machine:
-            size = vram(system, machine, limit_bytes)
-            ways += [*_WAYS[system.engine](system, machine, size), *recipe.routes(system, machine, offers, size)]
-        ranked = sorted(ways, key=lambda one: _cost(one, builds))
+            size, gpu = vram(system, machine, limit_bytes), system.on_gpu()
+            ways += [*_WAYS[system.engine](gpu, machine, size), *recipe.routes(gpu, machine, offers, size)]
+            second = migraphx.routes(gpu, machine, offers, size) if system.engine == "onnxruntime" else ()
+        else:
+            second = ()
+        ranked = sorted((*ways, *second), key=lambda one: _cost(one, builds, second=one in second))
         found += [msgspec.structs.replace(one, rank=number) for number, one in enumerate(ranked, 1)]
     return Plan(routes=tuple(found), ideas=ideas(machine, offers) if machine else ())
 
 
-def _cost(one: Route, builds: frozenset[str]) -> tuple[int, int, int, bool, bool, int]:
+def _cost(one: Route, builds: frozenset[str], *, second: bool) -> tuple[int, bool, int, int, bool, bool, int]:
     """What a route costs: first those that end on the GPU, then the processor, then the uncertain, then what cannot be gone.
+
+    `second`: it is of a kind that comes after all others.
 
     What a finding's own commands mend is no more than a step of the way; what no command here takes away is its end. `builds`: codes
     that another build of the engine takes away, so that the way as it is has none. What is there and of which too little could be
@@ -69,4 +74,4 @@ def _cost(one: Route, builds: frozenset[str]) -> tuple[int, int, int, bool, bool
     )
     group = 3 if dead else 1 if not one.gpu else 2 if one.status == "unknown" and one.way != "as-is" else 0
     in_the_way = len(one.blocked_by) if dead else 0
-    return group, in_the_way, WAYS.index(one.way), bool(one.blocked_by), not one.commands, _KNOWN.index(one.known)
+    return group, second, in_the_way, WAYS.index(one.way), bool(one.blocked_by), not one.commands, _KNOWN.index(one.known)

@@ -6,12 +6,13 @@ from typing import Literal
 
 from rocmkit.kb.systems import Engine
 from rocmkit.kb.values import Known
+from rocmkit.kb.when import Layout, Note
 from rocmkit.model import Model
 
 #: as-is: what is installed. wheel: packages to install. override: another architecture's code. container: an image. recipe: `rocmkit
-#: build`. source: a build by hand. cpu: the processor. In the order of what they cost.
-Way = Literal["as-is", "wheel", "override", "container", "recipe", "source", "cpu"]
-WAYS: tuple[Way, ...] = ("as-is", "wheel", "override", "container", "recipe", "source", "cpu")
+#: build`. cpu: the processor. In the order of what they cost.
+Way = Literal["as-is", "wheel", "override", "container", "recipe", "cpu"]
+WAYS: tuple[Way, ...] = ("as-is", "wheel", "override", "container", "recipe", "cpu")
 
 #: ready: it can be used now. installable: its commands lead there. buildable: so they do, in an hour or more. blocked: `blocked_by` has
 #: to be mended first. unknown: what decides could not be seen. cpu-only: it runs on the processor.
@@ -55,15 +56,17 @@ class Offer(Model, kw_only=True):
     package: str | None  # distribution that it makes
     engine: Engine | None  # what that computes for
     provides: tuple[str, ...] = ()  # ROCm libraries whose kernels it makes: rocblas
+    providers: tuple[str, ...] = ()  # of an ONNX Runtime: the execution providers that it has
     version: str  # upstream release
     rocm: str  # specifier on the ROCm that is built with
-    layouts: tuple[str, ...]  # where that ROCm's parts may lie: amd, core, debian, wheel
+    layouts: tuple[Layout, ...]  # where that ROCm's parts may lie: amd, core, debian, wheel
     archs: tuple[str, ...] = ()  # architectures it is for; empty: whatever the compiler knows
     wavefront: int = 0  # size of the wavefront of GPUs whose results are right; 0: any
     python: str = ""  # specifier on Python; empty: any
     why: str  # why this release for these ROCm
     known: Known  # how it is known that it works
-    notes: tuple[str, ...] = ()  # limits to know before
+    gives: tuple[str | Note, ...] = ()  # what the result does on the card
+    notes: tuple[str | Note, ...] = ()  # limits to know before
     sources: tuple[str, ...]  # public places behind it
 
 

@@ -21,6 +21,9 @@ _FFMPEG = (
     "/usr/local/bin/ffmpeg"
 )
 _VENV = "Debian and Ubuntu have python -m venv in a package of its own: python3-venv, or that of the Python named."
+#: What an image to build in lacks for a wheel that is there.
+PIP = "apt-get update && apt-get install -y python3-pip"
+ROCMKIT = "rocmkit runs inside the container too: before `docker run`, put a clone of it into this folder, under the name rocmkit."
 INSIDE = "The lines after `docker run` are typed inside the container; what they install stays in it: docker start -ai speech goes on."
 
 
@@ -136,12 +139,18 @@ def on_cpu(system: SpeechSystem, python: Python, results: dict[str, Result]) -> 
     )
 
 
-def transcribing(system: SpeechSystem, word: str, vram: Vram | None) -> tuple[str, ...]:
-    """The command that transcribes speech.wav on the GPU, where the system has one."""
-    command = filled(system.gpu_command, word)
+def transcribing(system: SpeechSystem, word: str, vram: Vram | None, provider: str = "") -> tuple[str, ...]:
+    """The commands that fetch the model, where the system does not, and transcribe speech.wav on the GPU. `provider`: rocm, migraphx."""
+    before = system.migraphx_commands if provider == "migraphx" else ()
+    lines = (filled(line, word).replace("{provider}", provider) for line in (system.model_command, *before, system.gpu_command))
     if vram:
-        command = command.replace("{model}", vram.model).replace("{precision}", vram.precision)
-    return (command,) if command else ()
+        lines = (line.replace("{model}", vram.model).replace("{precision}", vram.precision) for line in lines)
+    return tuple(line for line in lines if line)
+
+
+def inside(system: SpeechSystem) -> tuple[str, ...]:
+    """What a system's own command needs inside a container beside Python packages: rocmkit, where it is one of rocmkit's."""
+    return ("python3 -m pip install ./rocmkit",) if system.gpu_command.startswith("rocmkit ") else ()
 
 
 def filled(command: str, word: str) -> str:

@@ -1,0 +1,34 @@
+"""Which execution provider of ONNX Runtime a way leads to, and the packages that lie in its place."""
+
+from __future__ import annotations
+
+from rocmkit.doctor.routes.place import Place
+from rocmkit.doctor.routes.values import Offer
+from rocmkit.facts import Python, PythonLibrary
+from rocmkit.kb.systems import SpeechSystem
+
+ROCM, MIGRAPHX = "ROCMExecutionProvider", "MIGraphXExecutionProvider"
+#: The distributions that install the folder onnxruntime, each over the others.
+_FLAVOURS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-rocm", "onnxruntime-migraphx")
+_WORDS = {ROCM: "rocm", MIGRAPHX: "migraphx"}
+
+
+def leads(system: SpeechSystem, offer: Offer) -> bool:
+    """Whether an offer is the first choice for a system: of ONNX Runtime, the one with the ROCm provider."""
+    return offer.engine == system.engine and (system.engine != "onnxruntime" or ROCM in offer.providers)
+
+
+def word(providers: tuple[str, ...]) -> str:
+    """The provider as rocmkit's own commands take it; empty where there is none."""
+    return next((_WORDS[name] for name in (ROCM, MIGRAPHX) if name in providers), "")
+
+
+def library(python: Python, name: str) -> PythonLibrary | None:
+    """The file of a provider in an environment."""
+    return next((lib for lib in python.libraries if f"onnxruntime_providers_{_WORDS[name]}" in lib.file), None)
+
+
+def away(system: SpeechSystem, place: Place) -> tuple[str, ...]:
+    """Commands that take out what lies where another ONNX Runtime is to go."""
+    there = [name for name in _FLAVOURS if name in place.packages] if system.engine == "onnxruntime" else []
+    return place.pip(f"uninstall -y {' '.join(there)}") if there else ()
