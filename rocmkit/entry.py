@@ -15,7 +15,7 @@ import click
 
 from rocmkit.cli import cli
 from rocmkit.errors import Bug, Exit, RocmkitError, UsageError
-from rocmkit.report.terminal import clean
+from rocmkit.report.terminal import line
 
 
 def main() -> None:
@@ -91,6 +91,6 @@ def _bug(error: Exception) -> int:
 
 
 def _complain(error: RocmkitError) -> None:
-    sys.stderr.write(f"rocmkit: {clean(error.message)[:2000]}\n")
+    sys.stderr.write(f"rocmkit: {line(error.message)[:2000]}\n")
     if error.hint:
-        sys.stderr.write(f"hint: {error.hint}\n")
+        sys.stderr.write(f"hint: {line(error.hint)[:2000]}\n")

@@ -18,6 +18,8 @@ from rocmkit.errors import PRECEDENCE
 from rocmkit.facts import Facts
 from rocmkit.host.recording import Recording
 from rocmkit.inspect.values import Inspection
+from rocmkit.onnx.values import Inspected, Rewritten
+from rocmkit.placement.values import Placement
 from rocmkit.report import explain, preview
 from rocmkit.report import recipes as listed
 from rocmkit.report.bisectvalues import Bisect
@@ -25,6 +27,7 @@ from rocmkit.report.buildvalues import Building, Builds, Planned, Plans
 from rocmkit.report.diff import Diff
 from rocmkit.report.log import LogReport
 from rocmkit.report.published import Report, Reports
+from rocmkit.smoke.values import Transcript
 from tools.dockerfiles import dockerfiles
 from tools.schema import field_words, schema
 
@@ -40,8 +43,10 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
     "doctors-1": (Reports, "rocmkit doctor --json over several recordings"),
     "inspect-1": (Inspection, "rocmkit inspect --json"),
     "log-1": (LogReport, "rocmkit explain --log FILE --json"),
+    "model-1": (Inspected, "rocmkit inspect MODEL.onnx --json"),
     "page-1": (explain.Page, "rocmkit explain CODE --json"),
     "pages-1": (explain.Listing, "rocmkit explain --list --json"),
+    "placement-1": (Placement, "rocmkit inspect MODEL.onnx --provider P --json"),
     "plan-1": (Planned, "rocmkit build RECIPE --dry-run --json"),
     "plans-1": (Plans, "rocmkit build --dry-run --json over several recipes"),
     "preview-1": (preview.Preview, "rocmkit doctor --preview --json"),
@@ -50,6 +55,8 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
     "recipes-1": (listed.Listing, "rocmkit recipes list --json"),
     "recipes-check-1": (listed.Checked, "rocmkit recipes check --json"),
     "recording-1": (Recording, "the file of rocmkit doctor --record"),
+    "rewrite-1": (Rewritten, "rocmkit rewrite --json"),
+    "transcript-1": (Transcript, "rocmkit transcribe --json"),
 }
 
 

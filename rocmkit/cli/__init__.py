@@ -13,6 +13,8 @@ from rocmkit.cli.explain import explain
 from rocmkit.cli.inspect import inspect
 from rocmkit.cli.options import EXIT_CODES
 from rocmkit.cli.recipes import recipes
+from rocmkit.cli.rewrite import rewrite
+from rocmkit.cli.transcribe import transcribe
 
 
 class _Group(click.Group):
@@ -35,8 +37,10 @@ def cli() -> None:
       rocmkit bisect -- python prog.py    what a program dies of
       rocmkit build ctranslate2 --arch gfx906 --dry-run
       rocmkit recipes                     what rocmkit can build
+      rocmkit rewrite enc.onnx -o new.onnx  take out what a provider dies of
+      rocmkit transcribe speech.wav --model ~/reazonspeech-k2-v2
     """
 
 
-for command in (doctor, diff, explain, inspect, bisect, build, recipes):
+for command in (doctor, diff, explain, inspect, bisect, build, recipes, rewrite, transcribe):
     cli.add_command(command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from pathlib import Path
 
@@ -25,6 +26,14 @@ def form_of(as_json: bool, form: str | None) -> str:
     if as_json and form not in {None, "json"}:
         raise UsageError(f"--json and --format {form} contradict each other")
     return "json" if as_json else form or "text"
+
+
+def not_onto(output: Path | None, *inputs: Path) -> None:
+    """Raise UsageError where what comes of it would be written over what it is made of."""
+    for one in inputs:
+        with contextlib.suppress(OSError):  # one of them is not there
+            if output is not None and output.is_file() and output.samefile(one):
+                raise UsageError(f"{output} is what is read: it would be lost", "name another file with -o")
 
 
 def can_write(*paths: Path | None) -> None:

@@ -24,6 +24,8 @@ from rocmkit.gpucode.source import File
 from rocmkit.gpucode.wheel import Wheel
 from rocmkit.host.recording import load_file
 from rocmkit.model import to_json
+from rocmkit.onnx.advice import advise
+from rocmkit.onnx.read import read
 from tests.fuzz import samples
 from tests.fuzz.mutate import changed
 
@@ -62,6 +64,11 @@ def _recording(path: pathlib.Path) -> None:
     load_file(path)
 
 
+def _onnx_model(path: pathlib.Path) -> None:
+    graph = read(path)
+    to_json([graph, advise(graph, "rocm"), advise(graph, "migraphx")])
+
+
 class Reader(NamedTuple):
     """A reader, and files to change for it. ValueError and OSError are its documented errors."""
 
@@ -73,6 +80,7 @@ READERS = {
     "gpu-code": Reader(_code, samples.gpu_code),
     "wheel": Reader(_wheel, samples.wheel_files),
     "kernel-file": Reader(_kernel_file, samples.kernel_files),
+    "onnx-model": Reader(_onnx_model, samples.onnx_models),
     "recording": Reader(_recording, samples.recordings),
 }
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from tests.support import elf, wheels
+from tests.support import downsampling, elf, wheels
 
 _SMALL = 400_000
 _MACHINES = pathlib.Path(__file__).parent.parent / "machines"
@@ -124,6 +124,10 @@ def kernel_files(folder: pathlib.Path) -> list[Sample]:
         Sample("rocfft_kernel_cache.db", _database(folder / "fft", "cache_v1", "arch", "gfx906")),
         Sample("gfx906_60.HIP.fdb.txt", b"1-2-3x3=ConvAsm:0.1,0;gemm:2\n" * 30),
     ]
+
+
+def onnx_models(_: pathlib.Path) -> list[Sample]:
+    return [Sample(f"{number}.onnx", downsampling.encoder((2,) * number).SerializeToString()) for number in (1, 3)]
 
 
 def recordings(_: pathlib.Path) -> list[Sample]:

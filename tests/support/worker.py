@@ -30,10 +30,15 @@ class Answered(Model):
 
 
 def ask(
-    steps: Sequence[Step], *, python: str | Path = sys.executable, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    steps: Sequence[Step],
+    *,
+    python: str | Path = sys.executable,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    folders: tuple[Path, ...] = (),
 ) -> Answered:
     """What a worker answers, with nothing between it and this test."""
-    experiment = worker(str(python), "asked", steps)
+    experiment = worker(str(python), "asked", steps, folders=folders)
     reading, writing = os.pipe()
     orders = json.dumps({"fd": writing, "inode": os.fstat(writing).st_ino, "actions": []})
     clean = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"}}

@@ -1,0 +1,154 @@
+"""`rocmkit transcribe`."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from rocmkit.cli.options import can_write, not_onto
+from rocmkit.errors import Exit, UsageError
+from rocmkit.output import progress, write
+from rocmkit.sources import surveyed
+
+if TYPE_CHECKING:
+    from rocmkit.facts import Facts
+    from rocmkit.smoke.tokens import Tokens
+    from rocmkit.smoke.values import Asked, ModelFile, Part, Precision
+
+#: A list of tokens has some thousands of lines.
+_TOKENS_BYTES = 16 << 20
+
+
+@click.command(
+    epilog="""\b
+Exit codes:
+  0  transcribed, on the provider that was asked for
+  1  not all of it: a file, the model or the provider failed, or the process died
+  2  usage error, or no such model   3  that Python lacks packages
+  8  transcribed, but on the processor though nobody asked for that
+  70 a bug in rocmkit                130  interrupted"""
+)
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="AUDIO…")
+@click.option(
+    "--model", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Folder with encoder, decoder, joiner and tokens.txt."
+)
+@click.option(
+    "--provider",
+    type=click.Choice(["auto", "rocm", "migraphx", "cpu"]),
+    default="auto",
+    help="Where the encoder computes. Default: auto, the GPU where this onnxruntime can, else the processor, with exit code 8.",
+)
+@click.option("--precision", type=click.Choice(["fp32", "fp16", "int8"]), help="Which files to take. Default: the most exact.")
+@click.option("--search-on-provider", is_flag=True, help="Decoder and joiner too. Default: on the processor, which is faster for them.")
+@click.option("--python", "python", metavar="PATH", help="Interpreter or environment with onnxruntime. Default: as for doctor.")
+@click.option("--timeout", "timeout_s", type=click.FloatRange(min=1), default=1800, metavar="S", help="Seconds for all. Default: 1800.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: text, times of tokens, where each part ran, how long it took.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to a file.")
+def transcribe(
+    files: tuple[Path, ...],
+    model: Path,
+    provider: Asked,
+    precision: Precision | None,
+    search_on_provider: bool,
+    python: str | None,
+    timeout_s: float,
+    as_json: bool,
+    output: Path | None,
+) -> Exit:
+    """Transcribe speech with a k2 transducer, such as ReazonSpeech k2, on the GPU: with onnxruntime alone, no torch and no sherpa-onnx.
+
+    The text goes to standard output, where and how fast it came about to standard error. It happens in a process of its own, so that a
+    crash or a hang of the GPU's libraries is told and not suffered. AUDIO is WAV at any rate; all else is read by ffmpeg, if it is there.
+
+    \b
+    Examples:
+      rocmkit transcribe speech.wav --model ~/reazonspeech-k2-v2
+      rocmkit transcribe *.wav --model ~/reazonspeech-k2-v2 --provider rocm --json -o out.json
+      rocmkit transcribe talk.mp3 --model ~/reazonspeech-k2-v2 --provider cpu --python ~/venv
+    """
+    from rocmkit.facts import Gap
+    from rocmkit.smoke.model_files import TOKENS
+    from rocmkit.smoke.transcribe import Ask
+    from rocmkit.smoke.transcribe import transcribe as transcribed
+    from rocmkit.trial.run import runner
+
+    can_write(output)
+    folder = model.resolve()
+    models = _models(folder, precision)
+    not_onto(output, *files, folder / TOKENS, *(folder / one.name for one in models.values()))
+    tokens = _tokens(folder / TOKENS)
+    facts, host = surveyed(python)
+    if isinstance(facts.python, Gap):
+        raise UsageError(f"no Python to do it in: {facts.python.detail}", "name one with --python")
+    ask = Ask(
+        python=host.private.reveal(facts.python.executable),
+        model=str(folder),
+        models=models,
+        tokens=tokens,
+        files=tuple(str(file.resolve()) for file in files),
+        provider=provider,
+        forced=precision is not None,
+        search_on_provider=search_on_provider,
+        timeout_s=timeout_s,
+        brings=_brings(facts, provider),
+        installs=_installs(facts),
+    )
+    try:
+        with progress(doing="transcribing") as tell:
+            if tell:
+                tell(f"{len(files)} files, for at most {timeout_s:.0f} s; a GPU's first time takes minutes")
+            found = transcribed(ask, runner(host.private), host.private)
+    except OSError as error:
+        hint = "name an interpreter that runs on this machine with --python"
+        raise UsageError(f"cannot run {facts.python.executable}: {error.strerror or error}", hint) from None
+    from rocmkit.report import json
+    from rocmkit.report import transcript as text
+
+    write(json.render(found) if as_json else text.render(found), output)
+    if not as_json:
+        with contextlib.suppress(OSError):  # nobody reads it: the exit code still tells the verdict
+            sys.stderr.write(text.beside(found))
+            sys.stderr.flush()
+    return Exit(found.exit)
+
+
+def _models(folder: Path, precision: Precision | None) -> dict[Part, ModelFile]:
+    from rocmkit.smoke.model_files import download, pick
+
+    try:
+        names = [file.name for file in folder.iterdir() if file.is_file()]
+    except OSError as error:
+        raise UsageError(f"--model {folder}: {error.strerror or error}", download(str(folder))) from None
+    return pick(names, precision, str(folder))
+
+
+def _tokens(path: Path) -> Tokens:
+    from rocmkit.model import DataError
+    from rocmkit.smoke.tokens import parse
+
+    try:
+        with path.open("rb") as file:
+            data = file.read(_TOKENS_BYTES + 1)
+        if len(data) > _TOKENS_BYTES:
+            raise DataError(f"{path} is larger than any list of tokens")
+        return parse(data, source=str(path))
+    except (OSError, DataError) as error:
+        raise UsageError(f"cannot read the tokens: {error}", "take tokens.txt from where the model is from") from None
+
+
+def _brings(facts: Facts, provider: Literal["auto", "rocm", "migraphx", "cpu"]) -> tuple[str, ...]:
+    from rocmkit.placement.values import PROVIDERS
+    from rocmkit.placement.ways import brings
+
+    return brings(facts, PROVIDERS["rocm" if provider == "auto" else provider])
+
+
+def _installs(facts: Facts) -> tuple[str, ...]:
+    from rocmkit.doctor.advice import pip
+    from rocmkit.facts import Gap
+
+    return () if isinstance(facts.python, Gap) else pip(facts.python, "install numpy kaldi-native-fbank")

@@ -1,0 +1,1 @@
+"""What runs in the interpreter that has `onnx` and `onnxruntime`, to rewrite a model."""
