@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import io
@@ -18,6 +19,15 @@ from rocmkit.errors import Bug, Exit, RocmkitError, UsageError
 from rocmkit.report.terminal import line
 
 
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    """What an encoding lacks, as JSON writes it."""
+    import json
+
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
+
 def main() -> None:
     """The entry point: run, and turn every failure into its message and its exit code."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
@@ -26,7 +36,9 @@ def main() -> None:
             with contextlib.suppress(OSError):
                 os.dup2(getattr(sys, name).fileno(), number)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a page of `explain` is readable with a few question marks in it
+        # Nothing is lost where it cannot hold all text, JSON stays JSON, and a page of `explain` is readable with escapes in it.
+        codecs.register_error("rocmkit-escape", _escaped)
+        sys.stdout.reconfigure(errors="rocmkit-escape")
     ended = _ends_on_signals()
     try:
         code = _guarded(lambda: cli.main(prog_name="rocmkit", standalone_mode=False))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rocmkit.errors import UsageError
+from rocmkit.report.terminal import line
 
 
 @contextlib.contextmanager
@@ -28,8 +29,8 @@ def progress(*, after_s: float = 0, doing: str = "looked at") -> Any:
         if after_s:  # what is told of thousands of files is told ten times a second
             due = time.monotonic() + 0.1
         if text or shown:
-            line = f"{doing} {text.replace('_', ' ')} …"
-            sys.stderr.write(f"\r\x1b[K{line[: _columns() - 1]}" if text else "\r\x1b[K")
+            shown_text = f"{doing} {line(text).replace('_', ' ')} …"
+            sys.stderr.write(f"\r\x1b[K{shown_text[: _columns() - 1]}" if text else "\r\x1b[K")
             sys.stderr.flush()
         shown = bool(text)
 

@@ -8,6 +8,7 @@ from rocmkit.build.recipe import Recipe
 from rocmkit.build.toolchain import Toolchain
 from rocmkit.build.values import Ask
 from rocmkit.kb import when
+from rocmkit.kb.versions import within
 from rocmkit.kb.when import Note, When
 from rocmkit.model import Model
 
@@ -38,6 +39,11 @@ class Case(Model, kw_only=True):
     def said(self, texts: Iterable[str | Note]) -> tuple[str, ...]:
         """The sentences that are true of this build."""
         return when.said(texts, archs=self.archs, rocm=self.toolchain.version, layouts=(self.toolchain.layout,))
+
+
+def serves(recipe: Recipe, rocm: str) -> bool:
+    """Whether a recipe has a release for that ROCm."""
+    return any(within(one.rocm, rocm) for one in recipe.releases)
 
 
 def listed(words: Iterable[str]) -> str:

@@ -16,7 +16,7 @@ from typing import BinaryIO
 from msgspec.structs import replace
 
 from rocmkit.build.values import Plan, Proof
-from rocmkit.build.wheelfiles import sha256
+from rocmkit.gpucode.source import sha256
 from rocmkit.trial.inside.sweep import sweep
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from rocmkit import __version__
-from rocmkit.build.integrity import sha256
+from rocmkit.build.integrity import digest
 
 #: Told how many bytes there are, and of how many; None: the server does not say.
 Told = Callable[[int, int | None], None]
@@ -52,7 +52,7 @@ def download(url: str, to: Path, expected: str, *, told: Told, log: Callable[[st
         urllib.parse.urlsplit(url)
     except ValueError as error:
         raise DownloadError(f"{url!r} is no address: {error}") from None
-    if expected and sha256(to) == expected:
+    if expected and digest(to) == expected:
         log(f"{to} is there already, with SHA-256 {expected}")
         return
     part = part_of(to)
@@ -68,7 +68,7 @@ def download(url: str, to: Path, expected: str, *, told: Told, log: Callable[[st
                 raise DownloadError(f"{_shown(url)}: {error}") from None
             time.sleep(wait_s * attempt)
             continue
-        got = sha256(part)
+        got = digest(part)
         if expected and got != expected:
             part.unlink(missing_ok=True)
             if resumed:  # the part that was there may be of another file

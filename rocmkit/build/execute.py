@@ -190,7 +190,7 @@ class _Running:
                 download(step.argv[-1], to, step.pinned, told=watch.bytes, log=write)
             else:
                 archive = Path(step.cwd, _option(step, "-xf"))
-                got = integrity.sha256(archive) if step.pinned else ""
+                got = integrity.digest(archive) if step.pinned else ""
                 if got != step.pinned:
                     return said(step, f"{archive}: expected SHA-256 {step.pinned}, got {got or 'no file'}", integrity=True)
                 strip = next((int(word.partition("=")[2]) for word in step.argv if word.startswith("--strip-components=")), 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from rocmkit.build.case import listed
 from rocmkit.build.values import Proven
 from rocmkit.gpucode import apis
 from rocmkit.inspect.values import InspectedFile
@@ -29,7 +30,7 @@ def gfx(asked: Sequence[str], files: Sequence[InspectedFile], *, own: bool = Tru
     unread = [f"{file.file}: {reason}" for file in files if file.gfx is None for reason in (file.unreadable or file.problems)[:1]]
     nowhere = [one for one in asked if not any(_has(file, one) for file in holding)]
     lacking = [
-        f"{file.file} holds no code for {_and(lacks)}"
+        f"{file.file} holds no code for {listed(lacks)}"
         for file in holding
         if file.kind in _WHOLE and (lacks := [one for one in asked if not _has(file, one)])
     ]
@@ -38,14 +39,14 @@ def gfx(asked: Sequence[str], files: Sequence[InspectedFile], *, own: bool = Tru
     if not inside and not own:
         return Proven(name="gfx", outcome="ok", text="no code for GPUs inside, as planned: what it uses compiles on the machine")
     if not inside:
-        return Proven(name="gfx", outcome="found", text=f"there is no code for AMD GPUs inside, and there should be for {_and(asked)}")
+        return Proven(name="gfx", outcome="found", text=f"there is no code for AMD GPUs inside, and there should be for {listed(asked)}")
     if nowhere:
-        return Proven(name="gfx", outcome="found", text=f"there is no code for {_and(nowhere)}; what is inside is for {_and(inside)}")
+        return Proven(name="gfx", outcome="found", text=f"there is no code for {listed(nowhere)}; what is inside is for {listed(inside)}")
     if lacking:
         return Proven(name="gfx", outcome="found", text=some(lacking))
     others = [one for one in inside if _key(one) not in set(map(_key, asked))]
-    also = f"; there is code for {_and(others)} too, which was not asked for" if others else ""
-    return Proven(name="gfx", outcome="ok", text=f"code for {_and(asked)}{also}")
+    also = f"; there is code for {listed(others)} too, which was not asked for" if others else ""
+    return Proven(name="gfx", outcome="ok", text=f"code for {listed(asked)}{also}")
 
 
 def _key(target: str) -> frozenset[str]:
@@ -64,9 +65,9 @@ def cuda(files: Sequence[InspectedFile]) -> Proven:
     for file in files:
         linked = [name for name in file.needs if apis.of_libraries([name]) == {"cuda"}]
         if linked:
-            found.append(f"{file.file} needs {_and(linked)}")
+            found.append(f"{file.file} needs {listed(linked)}")
         elif file.sm:
-            found.append(f"{file.file} holds code for {_and(file.sm)}")
+            found.append(f"{file.file} holds code for {listed(file.sm)}")
         elif apis.of_libraries([file.soname or "", file.file]) & {"cuda"}:
             found.append(f"{file.file} is a library of CUDA")
         elif file.gpu_api == "cuda":
@@ -84,7 +85,3 @@ def some(texts: Sequence[str]) -> str:
     """The first of several remarks, and how many more there are."""
     more = len(texts) - NAMED
     return "; ".join([*texts[:NAMED], *([f"and {more} more"] if more > 0 else [])])
-
-
-def _and(words: Sequence[str]) -> str:
-    return ", ".join(words[:-1]) + f" and {words[-1]}" if len(words) > 1 else "".join(words)

@@ -9,18 +9,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-import msgspec
-
 from rocmkit.build.digests import of_text
-from rocmkit.build.state import write_whole
+from rocmkit.build.state import stored, write_whole
 from rocmkit.build.values import Plan
-from rocmkit.model import Model, convert, to_json
+from rocmkit.model import DataError, Model, to_json
 
 #: In the work folder: what was there when the result was found to be what it should be.
 NAME = "proof.json"
 #: A folder with more in it is not looked through.
 MOST = 200_000
-_MAX_BYTES = 1 << 16
 
 
 class Sealed(Model, kw_only=True):
@@ -106,9 +103,8 @@ def forget(plan: Plan) -> None:
 def kept(work: Path) -> Sealed | None:
     """What was written down in a work folder; None: nothing that can be read."""
     try:
-        with (work / NAME).open("rb") as file:
-            return convert(msgspec.json.decode(file.read(_MAX_BYTES)), Sealed, source=NAME)
-    except (OSError, ValueError, RecursionError):  # DataError is a ValueError
+        return stored(work / NAME, Sealed, mib=1)
+    except (OSError, DataError):
         return None
 
 

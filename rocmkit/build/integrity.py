@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import posixpath
 import re
@@ -10,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from rocmkit.build.values import Plan, PlanStep
+from rocmkit.gpucode.source import sha256
 from rocmkit.host.process import run_process
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -65,7 +65,7 @@ def wrong_file(step: PlanStep) -> str | None:
         for line in lines:
             if listed := _SUMS.fullmatch(line):
                 path = Path(step.cwd, listed[2])
-                found = sha256(path)
+                found = digest(path)
                 if found != listed[1]:
                     return f"{path}: expected SHA-256 {listed[1]}, got {found or 'no file that can be read'}"
     return None
@@ -80,16 +80,12 @@ def other_checksum(lines: Iterable[str]) -> str | None:
     return f"{path}: expected {kind} {wanted}, got {got}"
 
 
-def sha256(path: Path) -> str | None:
-    """The digest of a file; None where it cannot be read."""
-    digest = hashlib.sha256()
+def digest(path: Path) -> str | None:
+    """The SHA-256 of a file; None where it cannot be read."""
     try:
-        with path.open("rb") as file:
-            while piece := file.read(1 << 20):
-                digest.update(piece)
-    except OSError:
+        return sha256(path)
+    except (OSError, ValueError):
         return None
-    return digest.hexdigest()
 
 
 def _around(plan: Plan, folder: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from rocmkit import kb
+from rocmkit.build.case import serves
 from rocmkit.build.lintwords import Wrong, everything
 from rocmkit.build.placeholders import FROM, named
 from rocmkit.build.recipe import Recipe, Release
@@ -37,7 +38,7 @@ def _one(recipe: Recipe, release: Release, name: str, path: Path, others: Mappin
         yield path, f"`{name}` is itself built against the result of {recipe.name}: {' uses '.join((recipe.name, *circle))}"
     else:
         series = [one for one in kb.rocm_releases() if within(release.rocm, one)]
-        lacks = [one for one in series if not any(within(each.rocm, one) for each in other.releases)]
+        lacks = [one for one in series if not serves(other, one)]
         if lacks:
             yield path, f"`{name}` has no release for ROCm {', '.join(lacks)}, which this release is for"
         if not any(each.expect.files for each in other.releases):

@@ -16,7 +16,8 @@ from rocmkit.build import holding, installed, linked
 from rocmkit.build.importing import imported
 from rocmkit.build.leftover import no_build_paths
 from rocmkit.build.values import Plan, Proof, Proven
-from rocmkit.build.wheelfiles import sha256, unpack, wheels
+from rocmkit.build.wheelfiles import unpack, wheels
+from rocmkit.gpucode.source import sha256
 from rocmkit.gpucode.wheel import About
 from rocmkit.host.base import Host
 from rocmkit.inspect.look import look

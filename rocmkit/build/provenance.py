@@ -9,8 +9,8 @@ from typing import Literal
 from rocmkit import __version__
 from rocmkit.build.deliver import destination, write_atomically
 from rocmkit.build.values import Plan, PlanFile, Proof, Proven, Ran
-from rocmkit.build.wheelfiles import sha256
 from rocmkit.facts import Driver, Facts, Gap, System
+from rocmkit.gpucode.source import sha256
 from rocmkit.host.base import Host
 from rocmkit.host.names import Names
 from rocmkit.kb.when import Layout

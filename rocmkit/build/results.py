@@ -9,18 +9,17 @@ import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import msgspec
-
 from rocmkit.build import installed, lock, state, workplace
 from rocmkit.build.digests import of_text
 from rocmkit.build.provenance import Provenance
 from rocmkit.build.recipe import Recipe
-from rocmkit.build.values import Plan, Result
-from rocmkit.build.wheelfiles import sha256
+from rocmkit.build.values import Origin, Plan, Result
 from rocmkit.errors import UsageError
-from rocmkit.model import DataError, convert
+from rocmkit.gpucode.source import sha256
+from rocmkit.model import DataError
 
-_MAX_BYTES = 32 << 20
+#: Of a plan, and of what lies beside a result: a folder may have thousands of files.
+_MIB = 32
 
 
 class _LostError(Exception):
@@ -88,11 +87,11 @@ def held(uses: Sequence[Result]) -> Iterator[None]:
         yield
 
 
-def _result(plan: Plan, origin: str) -> Result:
+def _result(plan: Plan, origin: Origin) -> Result:
     return Result(
         recipe=plan.recipe,
         folder=plan.prefix,
-        origin="call" if origin == "call" else "cache",
+        origin=origin,
         digest=plan.digest,
         version=plan.local_version,
         rocm=plan.toolchain.version,
@@ -130,9 +129,8 @@ def _of_work(work: Path) -> Plan:
 
 def _plan(work: Path) -> Plan | None:
     try:
-        with (work / "plan.json").open("rb") as file:
-            return convert(msgspec.json.decode(file.read(_MAX_BYTES)), Plan, source="plan.json")
-    except (OSError, ValueError, RecursionError):
+        return state.stored(work / "plan.json", Plan, mib=_MIB)
+    except (OSError, DataError):
         return None
 
 
@@ -186,9 +184,8 @@ def _provenance(folder: Path) -> Provenance | None:
     """What is written down beside a folder; None: nothing. Raises _LostError where it cannot be read."""
     file = folder.with_name(f"{folder.name}.provenance.json")
     try:
-        with file.open("rb") as opened:
-            return convert(msgspec.json.decode(opened.read(_MAX_BYTES)), Provenance, source=file.name)
+        return state.stored(file, Provenance, mib=_MIB)
     except FileNotFoundError:
         return None
-    except (OSError, DataError, ValueError, RecursionError) as error:
+    except (OSError, DataError) as error:
         raise _LostError(f"{file} cannot be read: {error}") from None

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -15,7 +15,7 @@ from rocmkit.build.values import PlanStep
 from rocmkit.model import DataError, Model, convert, to_json
 
 NAME = "state.json"
-_MAX_BYTES = 4 << 20
+T = TypeVar("T")
 
 
 class Done(Model, kw_only=True):
@@ -40,17 +40,26 @@ def read(work: Path) -> tuple[State, str]:
     """The state of a work folder, and why there is none where there should be one."""
     path = work / NAME
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe waits for somebody who writes
-            raise DataError(f"{NAME}: it is no file")
-        with path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
-        if len(data) > _MAX_BYTES:
-            raise DataError(f"{NAME}: it is longer than {_MAX_BYTES >> 20} MiB")
-        return convert(msgspec.json.decode(data), State, source=NAME), ""
+        return stored(path, State, mib=4), ""
     except FileNotFoundError:
         return State(), ""
-    except (OSError, ValueError, RecursionError) as error:  # DataError and msgspec's are ValueErrors
+    except (OSError, DataError) as error:
         return State(), f"{path} does not say what is done ({error}): the build begins again"
+
+
+def stored(path: Path, kind: type[T], *, mib: int) -> T:
+    """What was written down as JSON in a file of at most so many MiB. Raises OSError, DataError."""
+    if not stat.S_ISREG(path.stat().st_mode):  # to open a pipe waits for somebody who writes
+        raise DataError(f"{path.name}: it is no file")
+    with path.open("rb") as file:
+        data = file.read((mib << 20) + 1)
+    if len(data) > mib << 20:
+        raise DataError(f"{path.name}: it is longer than {mib} MiB")
+    try:
+        value = msgspec.json.decode(data)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path.name}: {error}") from None
+    return convert(value, kind, source=path.name)
 
 
 def kept(done: Sequence[Done], steps: Sequence[PlanStep]) -> int:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rocmkit import kb
-from rocmkit.build.case import Case, listed
+from rocmkit.build.case import Case, listed, serves
 from rocmkit.build.placeholders import rocm_series
 from rocmkit.build.recipe import Release
 from rocmkit.build.values import Block, Result
-from rocmkit.kb.versions import within
 
 #: The pages that explain a block: what is built against is missing, or it is for other cards.
 MISSING, WRONG_ARCH = "RK643", "RK404"
@@ -72,7 +71,7 @@ def _together(case: Case, name: str) -> tuple[str, ...]:
 def _never(case: Case, name: str) -> str | None:
     """Why that recipe can have no result for this ROCm; None: it can, or it is not known here."""
     one = next((recipe for recipe in case.others if recipe.name == name), None)
-    if one is None or any(within(release.rocm, case.toolchain.version) for release in one.releases):
+    if one is None or serves(one, case.toolchain.version):
         return None
     return f"{name} has no release for ROCm {case.toolchain.version}"
 
@@ -81,6 +80,6 @@ def _elsewhere(case: Case, name: str) -> tuple[str, ...]:
     """The newest ROCm that both have a release for."""
     other = next(recipe for recipe in case.others if recipe.name == name)
     for series in reversed(kb.rocm_releases()):
-        if all(any(within(release.rocm, series) for release in recipe.releases) for recipe in (case.recipe, other)):
+        if serves(case.recipe, series) and serves(other, series):
             return (f"Take ROCm {series}",)
     return ()

@@ -25,12 +25,15 @@ class Given(Model, kw_only=True):
     place: str  # address or path
 
 
+Origin = Literal["call", "given", "cache"]
+
+
 class Result(Model, kw_only=True):
     """The result of another recipe, which something is built against."""
 
     recipe: str  # that made it
     folder: str  # include/ and lib/ lie in it
-    origin: Literal["call", "given", "cache"]  # made by the same call, named by the user, or left by an earlier build of the user's
+    origin: Origin  # made by the same call, named by the user, or left by an earlier build of the user's
     digest: str  # of what it is: equal digests, equal results
     version: str | None  # 1.22.1+rocm6.3.gfx906; None: nothing says it
     rocm: str | None  # release of ROCm that it was built with; None: nothing says it

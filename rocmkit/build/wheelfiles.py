@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import re
 from pathlib import Path
 
-from rocmkit.gpucode.source import File, Source
+from rocmkit.gpucode.source import Source
 from rocmkit.gpucode.wheel import About, Wheel
 
 _PIECE = 1 << 20
@@ -45,12 +44,3 @@ def _copy(source: Source, place: Path) -> None:
     with place.open("xb") as file:
         for at in range(0, source.size, _PIECE):
             file.write(source.read(at, _PIECE))
-
-
-def sha256(path: Path) -> str:
-    """The digest of a file's bytes. Raises OSError; ValueError where it is no regular file."""
-    found = hashlib.sha256()
-    with File(path) as source:
-        for at in range(0, source.size, _PIECE):
-            found.update(source.read(at, _PIECE))
-    return found.hexdigest()

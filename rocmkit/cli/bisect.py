@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rocmkit.cli.options import can_write, form_of
+from rocmkit.cli.options import Seconds, can_write, form_of
 from rocmkit.errors import Exit, NotApplicable, UsageError
 from rocmkit.output import drawing, progress, write
 
@@ -34,10 +34,8 @@ Exit codes:
   4  not applicable here   70  a bug in rocmkit   130  interrupted""",
 )
 @click.option("--python", "python", metavar="PATH", help="Interpreter or environment. Default: that of the COMMAND, else as for doctor.")
-@click.option(
-    "--timeout", "timeout_s", type=click.FloatRange(min=1), metavar="S", help="Seconds for one run. Default: 600; without COMMAND 180."
-)
-@click.option("--budget", "budget_s", type=click.FloatRange(min=1), default=1800, metavar="S", help="Seconds for all runs. Default: 1800.")
+@click.option("--timeout", "timeout_s", type=Seconds(), metavar="S", help="Seconds for one run. Default: 600; without COMMAND 180.")
+@click.option("--budget", "budget_s", type=Seconds(), default=1800, metavar="S", help="Seconds for all runs. Default: 1800.")
 @click.option("--runs", type=click.IntRange(1, 100), default=5, metavar="N", help="Runs as it is, to see how often it dies. Default: 5.")
 @click.option(
     "--script",

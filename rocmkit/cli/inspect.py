@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from rocmkit.cli.model import described, model_among
-from rocmkit.cli.options import form_of, not_onto
+from rocmkit.cli.options import Seconds, form_of, not_onto
 from rocmkit.errors import Exit, UsageError
 from rocmkit.output import drawing, progress, write
 from rocmkit.sources import live, named
@@ -33,7 +33,7 @@ With --provider:
 @click.option("--provider", metavar="P", help="Run one MODEL.onnx on rocm, migraphx, cpu or another, and say where its operators ran.")
 @click.option("--shape", "shapes", multiple=True, metavar="NAME=1,1000,80", help="Size of an input of the model; may be repeated.")
 @click.option("--runs", type=click.IntRange(1, 100), metavar="N", help="Runs of the model, the first apart. Default: 2.")
-@click.option("--timeout", "timeout_s", type=click.FloatRange(min=1), metavar="S", help="Seconds for all runs. Default: 600.")
+@click.option("--timeout", "timeout_s", type=Seconds(), metavar="S", help="Seconds for all runs. Default: 600.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), help="How to print it. Default: text.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to a file.")

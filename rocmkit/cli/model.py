@@ -38,17 +38,12 @@ def described(path: Path, *, form: str, everything: bool, output: Path | None) -
     from msgspec.structs import replace
 
     from rocmkit import __version__
-    from rocmkit.model import DataError
+    from rocmkit.kb.providers import Provider
     from rocmkit.onnx.advice import advise
-    from rocmkit.onnx.read import read
-    from rocmkit.onnx.values import Advised, Inspected, Provider
+    from rocmkit.onnx.read import opened
+    from rocmkit.onnx.values import Advised, Inspected
 
-    try:
-        graph = read(path)
-    except DataError as error:
-        raise UsageError(str(error)) from None
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
+    graph = opened(path)
     asked: tuple[Provider, ...] = ("rocm", "migraphx")
     found = Inspected(
         rocmkit=__version__,

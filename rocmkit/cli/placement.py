@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from rocmkit.cli.options import can_write
+from rocmkit.cli.options import can_write, interpreter, starting
 from rocmkit.errors import Exit, UsageError
 from rocmkit.output import drawing, progress, write
 from rocmkit.sources import surveyed
@@ -49,7 +49,6 @@ def placed(
     output: Path | None,
 ) -> Exit:
     """Run the model on the provider, and say where its operators ran."""
-    from rocmkit.facts import Gap
     from rocmkit.placement.look import advice_on, look
     from rocmkit.placement.values import Asked
     from rocmkit.placement.ways import brings
@@ -57,26 +56,22 @@ def placed(
 
     name, sizes = provider_named(provider), shapes_of(shapes)
     if len(targets) != 1 or not os.path.isfile(targets[0]):  # noqa: PTH113 - pathlib's raises for a name that is too long
+        if len(targets) == 1 and not os.path.lexists(targets[0]):
+            raise UsageError(f"{targets[0]}: no such file", "--provider runs one model: name its file")
         raise UsageError("--provider runs one model: name one file, as in MODEL.onnx")
     can_write(output)
     facts, host = surveyed(python)
-    if isinstance(facts.python, Gap):
-        raise UsageError(f"no Python to run it in: {facts.python.detail}", "name one with --python")
     asked = Asked(
         model=str(Path(targets[0]).absolute()),  # a link stays one: weights in other files lie beside it, not beside what it leads to
         provider=name,
-        python=host.private.reveal(facts.python.executable),
+        python=interpreter(facts, host),
         shapes=sizes,
         runs=runs,
         timeout_s=timeout_s,
         brings=brings(facts, name),
     )
-    try:
-        with progress(doing="running") as tell:
-            found = look(asked, runner(host.private), host.private, advice=advice_on(asked), tell=tell)
-    except OSError as error:
-        hint = "name an interpreter that runs on this machine with --python"
-        raise UsageError(f"cannot run {facts.python.executable}: {error.strerror or error}", hint) from None
+    with starting(asked.python, host), progress(doing="running") as tell:
+        found = look(asked, runner(host.private), host.private, advice=advice_on(asked), tell=tell)
     if form == "json":
         from rocmkit.report import json
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from rocmkit.cli.options import can_write, form_of
+from rocmkit.cli.options import Seconds, can_write, form_of, interpreter, starting
 from rocmkit.errors import Exit, UsageError
 from rocmkit.output import drawing, progress, write
 
@@ -25,7 +25,7 @@ Exit codes:
 @click.option("--fix", "fixes", multiple=True, metavar="NAME=1,1000,80", help="Fix the shape of an input; may be repeated.")
 @click.option("--python", "python", metavar="PATH", help="Environment with onnx, onnxruntime and numpy. Default: as for doctor.")
 @click.option("--force", is_flag=True, help="Overwrite OUT.")
-@click.option("--timeout", "timeout_s", type=click.FloatRange(min=1), default=1800, metavar="S", help="Seconds for it. Default: 1800.")
+@click.option("--timeout", "timeout_s", type=Seconds(), default=1800, metavar="S", help="Seconds for it. Default: 1800.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def rewrite(
     model: Path, out: Path, fold: bool, fixes: tuple[str, ...], python: str | None, force: bool, timeout_s: float, as_json: bool
@@ -33,7 +33,7 @@ def rewrite(
     """Rewrite an ONNX model so that a provider takes it: without If nodes, with fixed shapes. It computes the same, or is not written.
 
     An If goes where its condition is always the same with the shapes that are fixed, or where one of its branches does for both ways. The
-    rewritten model is then run beside the original on the processor, with inputs by chance of many lengths; where an output differs,
+    rewritten model is then run beside the original on the processor, with random inputs of many lengths; where an output differs,
     nothing is written. Metadata, names, opsets and weights stay as they are; weights in other files stay there.
 
     \b
@@ -45,7 +45,6 @@ def rewrite(
     from msgspec.structs import replace
 
     from rocmkit.cli.placement import shapes_of
-    from rocmkit.facts import Gap
     from rocmkit.onnx.rewrite import checked
     from rocmkit.onnx.rewrite import rewrite as rewritten
     from rocmkit.sources import surveyed
@@ -53,20 +52,16 @@ def rewrite(
 
     form = form_of(as_json, None)
     fix = _sizes(shapes_of(fixes, "--fix"))
+    if str(out) == "-":
+        raise UsageError("a model is not printed", "name a file with -o")
     checked(model, out, fix, force=force)
     can_write(out)
     facts, host = surveyed(python)
-    if isinstance(facts.python, Gap):
-        raise UsageError(f"no Python to do it in: {facts.python.detail}", "name one with --python")
-    executable = host.private.reveal(facts.python.executable)
-    try:
-        with progress(doing="rewriting") as tell:
-            if tell:
-                tell(f"{model.name}, for at most {timeout_s:.0f} s")
-            made = rewritten(model, out, executable, runner(host.private), fold=fold or not fix, fix=fix, force=force, time_s=timeout_s)
-    except OSError as error:
-        hint = "name an interpreter that runs on this machine with --python"
-        raise UsageError(f"cannot run {facts.python.executable}: {error.strerror or error}", hint) from None
+    executable = interpreter(facts, host)
+    with starting(executable, host), progress(doing="rewriting") as tell:
+        if tell:
+            tell(f"{model.name}, for at most {timeout_s:.0f} s")
+        made = rewritten(model, out, executable, runner(host.private), fold=fold or not fix, fix=fix, force=force, time_s=timeout_s)
     done = replace(made, model=host.private.hide(made.model), out=host.private.hide(made.out))
     if form == "json":
         from rocmkit.report import json

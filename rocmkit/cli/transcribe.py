@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
-from rocmkit.cli.options import can_write, not_onto
+from rocmkit.cli.options import Seconds, can_write, interpreter, not_onto, starting
 from rocmkit.errors import Exit, UsageError
 from rocmkit.output import progress, write
 from rocmkit.sources import surveyed
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: A list of tokens has some thousands of lines.
 _TOKENS_BYTES = 16 << 20
+#: One process tells of no more than a thousand steps.
+_FILES = 900
 
 
 @click.command(
@@ -45,7 +47,7 @@ Exit codes:
 @click.option("--precision", type=click.Choice(["fp32", "fp16", "int8"]), help="Which files to take. Default: the most exact.")
 @click.option("--search-on-provider", is_flag=True, help="Decoder and joiner too. Default: on the processor, which is faster for them.")
 @click.option("--python", "python", metavar="PATH", help="Interpreter or environment with onnxruntime. Default: as for doctor.")
-@click.option("--timeout", "timeout_s", type=click.FloatRange(min=1), default=1800, metavar="S", help="Seconds for all. Default: 1800.")
+@click.option("--timeout", "timeout_s", type=Seconds(), default=1800, metavar="S", help="Seconds for all. Default: 1800.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: text, times of tokens, where each part ran, how long it took.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to a file.")
 def transcribe(
@@ -59,7 +61,7 @@ def transcribe(
     as_json: bool,
     output: Path | None,
 ) -> Exit:
-    """Transcribe speech with a k2 transducer, such as ReazonSpeech k2, on the GPU: with onnxruntime alone, no torch and no sherpa-onnx.
+    """Transcribe speech with a k2 transducer, such as ReazonSpeech k2, on the GPU: with onnxruntime, and without torch and sherpa-onnx.
 
     The text goes to standard output, where and how fast it came about to standard error. It happens in a process of its own, so that a
     crash or a hang of the GPU's libraries is told and not suffered. AUDIO is WAV at any rate; all else is read by ffmpeg, if it is there.
@@ -70,22 +72,22 @@ def transcribe(
       rocmkit transcribe *.wav --model ~/reazonspeech-k2-v2 --provider rocm --json -o out.json
       rocmkit transcribe talk.mp3 --model ~/reazonspeech-k2-v2 --provider cpu --python ~/venv
     """
-    from rocmkit.facts import Gap
+    from rocmkit.report.summary import counted
     from rocmkit.smoke.model_files import TOKENS
     from rocmkit.smoke.transcribe import Ask
     from rocmkit.smoke.transcribe import transcribe as transcribed
     from rocmkit.trial.run import runner
 
+    if len(files) > _FILES:
+        raise UsageError(f"{len(files)} files at once", f"transcribe up to {_FILES} at a time")
     can_write(output)
     folder = model.resolve()
     models = _models(folder, precision)
     not_onto(output, *files, folder / TOKENS, *(folder / one.name for one in models.values()))
     tokens = _tokens(folder / TOKENS)
     facts, host = surveyed(python)
-    if isinstance(facts.python, Gap):
-        raise UsageError(f"no Python to do it in: {facts.python.detail}", "name one with --python")
     ask = Ask(
-        python=host.private.reveal(facts.python.executable),
+        python=interpreter(facts, host),
         model=str(folder),
         models=models,
         tokens=tokens,
@@ -97,14 +99,10 @@ def transcribe(
         brings=_brings(facts, provider),
         installs=_installs(facts),
     )
-    try:
-        with progress(doing="transcribing") as tell:
-            if tell:
-                tell(f"{len(files)} files, for at most {timeout_s:.0f} s; a GPU's first time takes minutes")
-            found = transcribed(ask, runner(host.private), host.private)
-    except OSError as error:
-        hint = "name an interpreter that runs on this machine with --python"
-        raise UsageError(f"cannot run {facts.python.executable}: {error.strerror or error}", hint) from None
+    with starting(ask.python, host), progress(doing="transcribing") as tell:
+        if tell:
+            tell(f"{counted(len(files), 'file')}, for at most {timeout_s:.0f} s; a GPU's first time takes minutes")
+        found = transcribed(ask, runner(host.private), host.private)
     from rocmkit.report import json
     from rocmkit.report import transcript as text
 
@@ -121,6 +119,8 @@ def _models(folder: Path, precision: Precision | None) -> dict[Part, ModelFile]:
 
     try:
         names = [file.name for file in folder.iterdir() if file.is_file()]
+    except NotADirectoryError:
+        raise UsageError(f"--model {folder}: a file, and no folder", f"name the folder that it is in: --model {folder.parent}") from None
     except OSError as error:
         raise UsageError(f"--model {folder}: {error.strerror or error}", download(str(folder))) from None
     return pick(names, precision, str(folder))
@@ -140,11 +140,11 @@ def _tokens(path: Path) -> Tokens:
         raise UsageError(f"cannot read the tokens: {error}", "take tokens.txt from where the model is from") from None
 
 
-def _brings(facts: Facts, provider: Literal["auto", "rocm", "migraphx", "cpu"]) -> tuple[str, ...]:
-    from rocmkit.placement.values import PROVIDERS
+def _brings(facts: Facts, provider: Asked) -> tuple[str, ...]:
+    from rocmkit.kb.providers import NAMES
     from rocmkit.placement.ways import brings
 
-    return brings(facts, PROVIDERS["rocm" if provider == "auto" else provider])
+    return brings(facts, NAMES["rocm" if provider == "auto" else provider])
 
 
 def _installs(facts: Facts) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import Literal
 
 from rocmkit.gpucode import kernels, tables, targets, tensile
 from rocmkit.gpucode.contents import contents_of
-from rocmkit.gpucode.source import Source
+from rocmkit.gpucode.source import PLACEHOLDER, Source
 from rocmkit.gpucode.tensile import Held
 from rocmkit.gpucode.values import KernelFile
 
@@ -33,7 +33,6 @@ _PIECE = 1 << 20
 MAX_LINE = 16 << 20
 MAX_TEXT = 1 << 30
 
-_PLACEHOLDER = b"version https://git-lfs.github.com/spec/"  # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
 _PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html|\?xml)", re.IGNORECASE)
 _DAMAGE = ("cut off", "beyond the end", "damaged")  # of the reasons `contents_of` gives, those that are the file's fault and not ours
 
@@ -80,7 +79,7 @@ def _not_in_place(source: Source) -> str | None:
     if source.size == 0:
         return "it is empty"
     head = source.read(0, 512)
-    if head.startswith(_PLACEHOLDER):
+    if head.startswith(PLACEHOLDER):
         return "it is a placeholder of Git LFS"
     if _PAGE.match(head):
         return "it is a web page"

@@ -8,9 +8,14 @@ and for those pread is as fast.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from typing import Protocol
+
+_PIECE = 1 << 20
+#: What a file begins with that stands for one that Git LFS has not fetched (https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md).
+PLACEHOLDER = b"version https://git-lfs.github.com/spec/"
 
 
 class Source(Protocol):
@@ -74,3 +79,12 @@ class File:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+    """The digest of a file's bytes. Raises OSError; ValueError where it is no regular file."""
+    found = hashlib.sha256()
+    with File(path) as source:
+        for at in range(0, source.size, _PIECE):
+            found.update(source.read(at, _PIECE))
+    return found.hexdigest()

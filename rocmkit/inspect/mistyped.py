@@ -7,10 +7,10 @@ import shlex
 
 from rocmkit.errors import UsageError
 
-MAY = "name a library, program, object file, code object, archive or wheel, a folder, or an installed package"
+MAY = "name a library, program, object file, code object, archive, wheel or ONNX model, a folder, or an installed package"
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_FILE = re.compile(r".+\.(?:whl|so(?:\.[0-9.]+)?|co|hsaco|a|o|dat|kdb|db|zip|tar\.[a-z0-9]+|tgz)", re.DOTALL | re.ASCII)
+_FILE = re.compile(r".+\.(?:whl|onnx|so(?:\.[0-9.]+)?|co|hsaco|a|o|dat|kdb|db|zip|tar\.[a-z0-9]+|tgz)", re.DOTALL | re.ASCII)
 _WHEEL = re.compile(r"(?P<name>[A-Za-z0-9._]+)-(?P<version>[A-Za-z0-9.!+_]+)-.+\.whl", re.ASCII)
 
 #: How archives begin that are not opened: what they are, and what to do with them.

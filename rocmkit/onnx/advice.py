@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from rocmkit.onnx.values import Advice, Graph, Provider, Severity, Tensor
+from rocmkit.kb.providers import Provider
+from rocmkit.onnx.values import Advice, Graph, Severity, Tensor
 
 #: What ONNX Runtime with the ROCm provider reads at most: it brings onnx 1.17 (1.16 in 1.19), and refuses what is newer.
 ROCM_IR, ROCM_OPSET, ROCM_OPSET_OLD = 10, 22, 21
@@ -20,7 +21,8 @@ _ON_CPU_INT8 = re.compile(
     r"MatMulInteger|ConvInteger|DynamicQuantizeLinear|QLinear\w+|com\.microsoft:(?:QLinear\w+|QGemm|QAttention|QEmbedLayerNormalization"
     r"|MatMulIntegerToFloat|DynamicQuantize(?:MatMul|LSTM)|QMoE)"
 )
-_ATTENTION = ("com.microsoft:MultiHeadAttention", "com.microsoft:Attention")
+#: com.microsoft:Attention permutes its inputs itself, and so keeps a way that needs no composable kernels.
+_ATTENTION = ("com.microsoft:MultiHeadAttention",)
 _CONVOLUTIONS = ("Conv", "ConvTranspose", "com.microsoft:FusedConv")
 _PLAIN = re.compile(r"[\w./:-]+", re.ASCII)
 _ORDER: tuple[Severity, ...] = ("blocks", "slow", "note")
@@ -138,7 +140,7 @@ def _rocm(graph: Graph) -> Iterator[Advice]:
             "they run with more than one query.",
             fix="Take the model from before it was optimized for transformers: without nodes of com.microsoft.",
             page="RK909",
-            sources=("microsoft/onnxruntime onnxruntime/core/framework/tunable.h",),
+            sources=("microsoft/onnxruntime v1.22.1 onnxruntime/contrib_ops/rocm/bert/batched_gemm_softmax_gemm_permute_pipelines.cuh",),
         )
     if "Loop" in graph.operators:
         yield Advice(

@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Sized
 from pathlib import Path
 
-from rocmkit.gpucode.source import File
+from rocmkit.errors import UsageError
+from rocmkit.gpucode.source import PLACEHOLDER, File
 from rocmkit.model import DataError
 from rocmkit.onnx.external import External
 from rocmkit.onnx.values import Graph, If, Tensor
@@ -40,11 +41,23 @@ def read(path: Path) -> Graph:
     shown = os.fsencode(path).decode("utf-8", "backslashreplace")
     try:
         with File(path) as source:
+            if source.read(0, len(PLACEHOLDER)) == PLACEHOLDER:
+                raise DataError("it is a placeholder of Git LFS, and the model has still to be downloaded")
             return _Reader(Wire(source), path).model(shown, source.size)
     except DataError as error:
         raise DataError(f"{shown}: no ONNX model: {error}") from None
     except (ValueError, RecursionError) as error:  # no regular file, a zero byte in its name
         raise DataError(f"{shown}: {error}") from None
+
+
+def opened(path: Path) -> Graph:
+    """The same for a file that a user named. Raises UsageError."""
+    try:
+        return read(path)
+    except DataError as error:
+        raise UsageError(str(error)) from None
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
 
 
 class _Reader:
@@ -236,8 +249,7 @@ class _Reader:
             elif (number, kind) == (2, VARINT):
                 version = signed(first)
         self.opset[domain or _STANDARD] = version
-        if len(self.opset) > MAX_ITEMS:
-            raise DataError("it has more parts than any model")
+        self.few(self.opset)
 
     def entry(self, start: int, end: int, most: int) -> tuple[str, str]:
         """A StringStringEntryProto."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,8 +11,9 @@ from msgspec.structs import replace
 
 from rocmkit import __version__
 from rocmkit.errors import Exit, UsageError
+from rocmkit.gpucode.source import sha256
 from rocmkit.model import DataError, convert
-from rocmkit.onnx.read import read
+from rocmkit.onnx.read import opened
 from rocmkit.onnx.values import Done, Graph, Proof, Rewritten
 from rocmkit.trial.values import Limits, Run
 from rocmkit.trial.words import ending
@@ -22,7 +22,6 @@ from rocmkit.trial.work import worker
 INSIDE = Path(__file__).with_name("inside")
 #: The encoder of ReazonSpeech k2, with 100 runs of 5 seconds at most each, on a slow processor, twice.
 TIME_S = 1800.0
-_PIECE = 1 << 20
 _EXITS = {"written": Exit.OK, "nothing": Exit.BLOCKED, "unproved": Exit.BLOCKED, "differs": Exit.BLOCKED, "unknown": Exit.INCONCLUSIVE}
 
 
@@ -78,12 +77,7 @@ def rewrite(
 
 def checked(model: Path, out: Path, fix: Mapping[str, tuple[int, ...]], *, force: bool) -> Graph:
     """The model as files tell of it. Raises UsageError where it cannot be rewritten into `out`, whatever is asked."""
-    try:
-        graph = read(model)
-    except DataError as error:
-        raise UsageError(str(error)) from None
-    except OSError as error:
-        raise UsageError(f"cannot read {model}: {error.strerror or error}") from None
+    graph = opened(model)
     try:
         beside = (model.parent / name for name in graph.external if name not in graph.missing)
         _can_be_written(out, (model, *beside), force=force)
@@ -97,6 +91,7 @@ def checked(model: Path, out: Path, fix: Mapping[str, tuple[int, ...]], *, force
             f"{model} has weights in {graph.external[0]} beside it", f"write into the same folder: -o {model.parent / out.name}"
         )
     shapes = {one.name: one.shape for one in graph.inputs}
+    named: dict[str, int] = {}
     for name, sizes in fix.items():
         if name not in shapes:
             raise UsageError(f"--fix {name}: no input is called so", f"inputs are {', '.join(shapes)}")
@@ -104,6 +99,9 @@ def checked(model: Path, out: Path, fix: Mapping[str, tuple[int, ...]], *, force
         if len(shape) != len(sizes) or any(isinstance(own, int) and own not in (-1, size) for own, size in zip(shape, sizes, strict=True)):
             told = ", ".join("any" if own in (None, -1) else str(own) for own in shape)
             raise UsageError(f"--fix {name}={','.join(map(str, sizes))} does not fit: {name} is [{told}]")
+        for own, size in zip(shape, sizes, strict=True):
+            if isinstance(own, str) and named.setdefault(own, size) != size:
+                raise UsageError(f"--fix: {own} cannot be {named[own]} and {size}")
     return graph
 
 
@@ -132,7 +130,7 @@ def _taken(answer: Rewritten, done: Done, model: Path, part: Path, out: Path, *,
     )
     if done.outcome != "proved":
         return _ended(answer, done.outcome, because=done.because)
-    digests = {"sha256": _sha256(model), "out_sha256": _sha256(part)}
+    digests = {"sha256": sha256(model), "out_sha256": sha256(part)}
     _move(part, out, force=force)
     return replace(_ended(answer, "written", because=None), **digests)
 
@@ -154,11 +152,3 @@ def _move(part: Path, out: Path, *, force: bool) -> None:
 
 def _ended(answer: Rewritten, outcome: str, *, because: str | None) -> Rewritten:
     return replace(answer, outcome=outcome, because=because, exit=int(_EXITS[outcome]))
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            digest.update(piece)
-    return digest.hexdigest()

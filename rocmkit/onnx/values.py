@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from rocmkit.kb.providers import Provider
 from rocmkit.model import Model
 
-Provider = Literal["rocm", "migraphx", "cpu"]
 Severity = Literal["blocks", "slow", "note"]
-
-#: The names that ONNX Runtime has for them.
-NAMES: dict[Provider, str] = {
-    "rocm": "ROCMExecutionProvider",
-    "migraphx": "MIGraphXExecutionProvider",
-    "cpu": "CPUExecutionProvider",
-}
 
 
 class Tensor(Model, kw_only=True):

@@ -29,8 +29,9 @@ _FUSED = "MGXKernel"
 _WHOLE = frozenset(("bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))))
 #: Sizes, positions and masks of one sound are no longer than this; and what is shorter than `_FEW` is nobody's sound or text.
 _SHORT, _FEW = 4096, 16
-_ROUNDED, _ROUNDED_HALF = 1e-3, 5e-2
-_HALF = frozenset(("float16", "bfloat16", "int8", "uint8", "int32"))
+#: What rounding makes at most, of the largest value: of a product of float32, and of one of these.
+_ROUNDED, _ROUNDED_COARSELY = 1e-3, 5e-2
+_COARSE = frozenset(("float16", "bfloat16", "int8", "uint8", "int32"))
 #: So many operators are named in a sentence.
 _NAMED = 5
 
@@ -132,8 +133,8 @@ def agreement(told: object, rows: Sequence[Row]) -> Agreement:
     Only floats decide: a number of a word changes with the last digit of what it was chosen by.
     """
     outputs = convert(told, tuple[Output, ...], source="outputs")
-    half = any(row.kind == "compute" and row.dtype in _HALF for row in rows)
-    at_most = _ROUNDED_HALF if half else _ROUNDED
+    coarse = any(row.kind == "compute" and row.dtype in _COARSE for row in rows)
+    at_most = _ROUNDED_COARSELY if coarse else _ROUNDED
     apart = next((one for one in outputs if one.apart), None)
     if apart:
         return Agreement(agrees=False, at_most=at_most, because=f"{apart.name}: {apart.apart}", outputs=outputs)

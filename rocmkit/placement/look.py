@@ -13,10 +13,11 @@ from rocmkit import __version__
 from rocmkit.errors import Exit, UsageError
 from rocmkit.host.names import Names
 from rocmkit.inspect.loader import Loader
+from rocmkit.kb.providers import provider
 from rocmkit.model import DataError, convert
 from rocmkit.onnx.advice import advise
 from rocmkit.onnx.read import read
-from rocmkit.onnx.values import NAMES, Advice
+from rocmkit.onnx.values import Advice
 from rocmkit.placement import judge, needs
 from rocmkit.placement.values import CPU, PROVIDERS, Asked, Forbidden, Input, Placement, Ran, Verdict
 from rocmkit.trial.steps import import_step
@@ -60,9 +61,9 @@ def look(asked: Asked, run: Run, names: Names, *, advice: tuple[Advice, ...] = (
 
 def advice_on(asked: Asked) -> tuple[Advice, ...]:
     """What the graph says of the provider; nothing where the file is not read, since the worker then says why."""
-    provider = next((name for name, full in NAMES.items() if full == asked.provider), None)
+    name = provider(asked.provider)
     try:
-        return advise(read(Path(asked.model)), provider) if provider else ()
+        return advise(read(Path(asked.model)), name) if name else ()
     except (DataError, OSError):
         return ()
 
@@ -112,19 +113,16 @@ def _judged(asked: Asked, names: Names, steps: list[dict[str, Any]], trial: Tria
         return replace(found, because=f"what the worker measured cannot be read: {error}")
     if trial.outcome == "pass":
         if found.unread:
-            return replace(
-                found, verdict="unknown", because=f"{found.unread} parts of the profile are missing: where they ran is not known"
-            )
+            return replace(found, because=f"{found.unread} parts of the profile are missing: where they ran is not known")
         verdict, because = judge.verdict(found.rows, asked.provider)
         return replace(found, verdict=verdict, because=because)
     offered = found.providers_offered
     if offered is not None and asked.provider not in offered:
         because = f"this ONNX Runtime {found.onnxruntime or ''} was built without it, and has {', '.join(offered)}"
         return replace(found, verdict="vanished", because=because, commands=asked.brings)
-    verdict, because = _ended(steps, trial, asked.provider)
     if trial.because and trial.because.startswith(_ABSENT):
-        because = "there is no onnxruntime in this Python"
-        return replace(found, verdict="unknown", because=because, commands=asked.brings)
+        return replace(found, because="there is no onnxruntime in this Python", commands=asked.brings)
+    verdict, because = _ended(steps, trial, asked.provider)
     found = replace(found, verdict=verdict, because=because)
     return _why(found, asked, names, offer) if verdict == "vanished" else found
 

@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from rocmkit.kb.providers import NAMES
 from rocmkit.model import Model
-from rocmkit.onnx.values import NAMES, Advice
+from rocmkit.onnx.values import Advice
 from rocmkit.trial.values import Trial
 
 #: Compute: what a model's time goes into. Fused: a node that a provider made of many. Control: If and Loop, whose time is that of the nodes

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from rocmkit.doctor.advice import pip
+from rocmkit.doctor.advice import pip, quote
 from rocmkit.facts import Facts, Gap
+from rocmkit.kb.providers import NAMES
 from rocmkit.placement.values import CPU
 
-_RECIPES = {"ROCMExecutionProvider": "onnxruntime", "MIGraphXExecutionProvider": "onnxruntime-migraphx"}
+_RECIPES = {NAMES["rocm"]: "onnxruntime", NAMES["migraphx"]: "onnxruntime-migraphx"}
 
 
 def brings(facts: Facts, provider: str) -> tuple[str, ...]:
@@ -17,4 +18,5 @@ def brings(facts: Facts, provider: str) -> tuple[str, ...]:
     if recipe is None:
         return ()
     card = not isinstance(facts.gpus, Gap) and any(gpu.gfx for gpu in facts.gpus)
-    return (f"rocmkit build {recipe} --arch {'native' if card else 'GFX'}",)
+    python = "" if isinstance(facts.python, Gap) else f" --python {quote(facts.python.executable)}"
+    return (f"rocmkit build {recipe} --arch {'native' if card else 'GFX'}{python}",)

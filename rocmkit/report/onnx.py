@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rocmkit.onnx.values import NAMES, Advice, Advised, Graph, Inspected, Tensor
+from rocmkit.kb.providers import NAMES
+from rocmkit.onnx.values import Advice, Advised, Graph, Inspected, Tensor
 from rocmkit.report.drawing import ASCII_MARKS, MARKS, STYLES, Style, style_of, wrapped
 from rocmkit.report.summary import counted
 from rocmkit.report.terminal import line
@@ -33,9 +34,14 @@ def advice_lines(advice: Sequence[Advice], style: Style, marks: dict[str, str], 
     for one in advice:
         kind = SEVERITIES[one.severity]
         yield from wrapped(f"{style(STYLES[kind], marks[kind])} ", one.text, width, indent=2)
-        page = f"`rocmkit explain {one.page}` says more." if one.page else ""
-        if one.fix or page:
-            yield from wrapped("    ", " ".join(filter(None, (one.fix, page))), width, indent=4)
+        if fix := what_to_do(one):
+            yield from wrapped("    ", fix, width, indent=4)
+
+
+def what_to_do(one: Advice) -> str:
+    """What to do about it, and the page that says more; empty where there is neither."""
+    page = f"`rocmkit explain {one.page}` says more." if one.page else ""
+    return " ".join(filter(None, (one.fix, page)))
 
 
 def _lines(found: Inspected, style: Style, marks: dict[str, str], width: int, everything: bool) -> Iterator[str]:

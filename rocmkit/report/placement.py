@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from rocmkit.placement.judge import duration
-from rocmkit.placement.values import CPU, Placement, Row
+from rocmkit.placement.values import CPU, Agreement, Placement, Row
 from rocmkit.report.drawing import ASCII_MARKS, MARKS, STYLES, Style, style_of, wrapped
+from rocmkit.report.onnx import SEVERITIES, what_to_do
 from rocmkit.report.summary import counted
 from rocmkit.report.terminal import line
 from rocmkit.trial.words import ending
@@ -21,7 +21,6 @@ _WORDS = {
     "unknown": "UNKNOWN",
 }
 _MARK_OF = {"wholly": "ok", "unknown": "gap"}
-_SEVERITIES = {"blocks": "error", "slow": "warning", "note": "note"}
 _PROOF = (
     "Being placed there is not proof that the GPU computed: a provider also takes nodes on a GPU that computes nothing. "
     "Right numbers and a busy GPU are."
@@ -74,18 +73,16 @@ def _findings(found: Placement) -> Iterator[tuple[str, str]]:
     if found.verdict == "vanished":
         yield "error", "Programs go on with the processor then, and most do not say so."
     if found.agreement is not None:
-        yield _agreement(found)
+        yield _agreement(found.agreement)
     if found.forbids_cpu is not None:
         mark = {"opened": "ok", "refused": "warning", "died": "error"}.get(found.forbids_cpu.outcome, "gap")
         because = f" ({found.forbids_cpu.because})" if found.forbids_cpu.because else ""
         yield mark, f"a session that forbids the CPU, with a Conv and a MatMul: {found.forbids_cpu.outcome}{because}"
     for one in found.advice:
-        yield _SEVERITIES[one.severity], one.text + (f" {one.fix}" if one.fix else "")
+        yield SEVERITIES[one.severity], " ".join(filter(None, (one.text, what_to_do(one))))
 
 
-def _agreement(found: Placement) -> tuple[str, str]:
-    one = found.agreement
-    assert one is not None  # noqa: S101 - asked above
+def _agreement(one: Agreement) -> tuple[str, str]:
     if one.agrees is None:
         return "gap", f"agrees with the CPU: not compared, {one.because}"
     if one.agrees:
@@ -146,11 +143,15 @@ def _notes(found: Placement) -> Iterator[str]:
 
 
 def _runs(found: Placement) -> str:
-    first = f"the first run took {found.first_s:.3g} s" if found.first_s is not None else ""
+    first = f"the first run took {_seconds(found.first_s)}" if found.first_s is not None else ""
     if found.run_s is None:
         return f"{first}, and is the only one: what was compiled in it is in these times"
     compiled = "" if found.provider == CPU else "kernels may have been compiled in it; "
-    return f"{first}; {compiled}the numbers are of {counted(found.runs_counted, 'later run')}, {found.run_s:.3g} s each"
+    return f"{first}; {compiled}the numbers are of {counted(found.runs_counted, 'later run')}, {_seconds(found.run_s)} each"
+
+
+def _seconds(seconds: float) -> str:
+    return duration(round(seconds * 1_000_000))
 
 
 def _others(found: Placement) -> str:
@@ -164,11 +165,13 @@ def _others(found: Placement) -> str:
 
 def _log(found: Placement, width: int) -> Iterator[str]:
     """What was said: ONNX Runtime's own lines, else the last of the log."""
-    trial: Any = found.trial
-    if trial is not None and trial.outcome in {"crash", "hang"}:
+    trial = found.trial
+    if trial and trial.outcome in {"crash", "hang"}:
         yield from wrapped("    ended   ", ending(trial), width, indent=12)
         for frame in trial.native[:5]:
             yield f"    frame   {line(frame)}"
-    said = found.said or tuple(trial.log.strip().splitlines()[-_LOG_LINES:] if trial else ())
-    for text in said:
+    rest = trial.log.strip().splitlines() if trial else []
+    if trial is not None and trial.outcome == "fail":  # an exception: where in the libraries it was raised helps nobody
+        rest = [text for text in rest if not text.startswith((" ", "Traceback (most recent call last)"))]
+    for text in found.said or rest[-_LOG_LINES:]:
         yield from wrapped("    said    ", line(text), width, indent=12)

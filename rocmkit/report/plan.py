@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import takewhile
+from itertools import groupby
 
 from rocmkit.build.recipe import Cost
 from rocmkit.build.toolchain import Toolchain
@@ -120,21 +120,23 @@ def _sources(pins: tuple[Pin, ...], style: Style, marks: Mapping[str, str], widt
 def _steps(plan: Planned, style: Style, width: int) -> Iterator[str]:
     yield ""
     yield style("bold", f"Steps: {len(plan.steps)}") + "  (`--script FILE` and `--json` have the commands)"
-    fetching = sum(1 for _ in takewhile(lambda step: step.stage == "fetch", plan.steps))  # up to four for each source: one line says it
-    if fetching:
-        yield from wrapped(
-            f"  {'fetch':<8} {f'1-{fetching}':>4} ", "gets the sources above, and holds them to what is pinned", width, indent=16
-        )
-    wide = min(max((len(step.name) for step in plan.steps[fetching:]), default=0), _NAME)
-    stage = ""
-    for number, step in enumerate(plan.steps[fetching:], fetching + 1):
-        text = step.why + (" (network)" if step.network else "")
-        head = f"  {'' if step.stage == stage else step.stage:<9} {number:>3} "
-        stage, name, indent = step.stage, line(step.name), len(head) + wide + 2
-        if len(name) > wide:
-            yield head + name
-            head, name = " " * len(head), ""
-        yield from wrapped(f"{head}{name:<{wide}}  ", text, width, indent=indent)
+    wide = min(max((len(step.name) for step in plan.steps if step.stage != "fetch"), default=0), _NAME)
+    numbered = enumerate(plan.steps, 1)
+    words = "gets the sources above, and holds them to what is pinned"
+    for stage, group in groupby(numbered, key=lambda one: one[1].stage):
+        steps = list(group)
+        if stage == "fetch":  # up to four for each source: one line says it
+            yield from wrapped(f"  {stage:<7} {f'{steps[0][0]}-{steps[-1][0]}':>5} ", words, width, indent=16)
+            words = "goes on with them"
+            continue
+        for number, step in steps:
+            text = step.why + (" (network)" if step.network else "")
+            head = f"  {stage if number == steps[0][0] else '':<9} {number:>3} "
+            name, indent = line(step.name), len(head) + wide + 2
+            if len(name) > wide:
+                yield head + name
+                head, name = " " * len(head), ""
+            yield from wrapped(f"{head}{name:<{wide}}  ", text, width, indent=indent)
 
 
 def _labelled(word: str, text: str, width: int) -> Iterator[str]:

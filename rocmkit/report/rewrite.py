@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rocmkit.doctor.advice import quote
-from rocmkit.onnx.values import Rewritten
+from rocmkit.onnx.values import Proof, Rewritten
 from rocmkit.report.drawing import ASCII_MARKS, MARKS, STYLES, style_of, wrapped
 from rocmkit.report.summary import counted
 from rocmkit.report.terminal import clean, line
@@ -51,7 +51,7 @@ def _said(found: Rewritten) -> Iterator[tuple[str, str]]:
     for left in found.left:
         yield "warning", f"If {line(left.name)} is left in: {left.why}"
     if found.proof:
-        yield kind, f"tried on the processor beside the original: {_proof(found)}"
+        yield kind, f"tried on the processor beside the original: {_proof(found.proof)}"
     if done:
         yield "ok", f"{line(found.out)} is written; SHA-256 {found.out_sha256}"
     elif found.outcome == "unknown":
@@ -60,11 +60,8 @@ def _said(found: Rewritten) -> Iterator[tuple[str, str]]:
         yield "error", f"nothing was written: {line(found.because or 'why is not known')}"
 
 
-def _proof(found: Rewritten) -> str:
-    proof = found.proof
-    if proof is None:
-        return ""
-    words = [f"{counted(proof.runs, 'run')} with inputs by chance{_lengths(proof.lengths)}"]
+def _proof(proof: Proof) -> str:
+    words = [f"{counted(proof.runs, 'run')} with random inputs{_lengths(proof.lengths)}"]
     if proof.left_out:
         words.append(f"{proof.left_out} more that the original does not take")
     if proof.difference is not None:

@@ -55,4 +55,4 @@ def download(folder: str, precision: Precision = "fp32") -> str:
     if not kinds:
         return f"{REPOSITORY} has no such files; {REPOSITORY}-ja-en has"
     files = " ".join((*(f"{part}-{kinds[0]}" for part in PARTS), TOKENS))
-    return f"{size}, Apache-2.0: hf download {REPOSITORY} {files} --local-dir {quote(folder)} (huggingface-cli before version 1.0)"
+    return f"{size}, Apache-2.0: hf download {REPOSITORY} {files} --local-dir {quote(folder)} (hf comes with pip's huggingface_hub)"

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta
 from msgspec.structs import replace
@@ -14,13 +14,14 @@ from msgspec.structs import replace
 from rocmkit import __version__
 from rocmkit.errors import Exit, worst
 from rocmkit.host.names import Names
+from rocmkit.kb.providers import NAMES, provider
 from rocmkit.model import DataError, Model, convert
 from rocmkit.onnx.advice import advise
 from rocmkit.onnx.read import read
-from rocmkit.onnx.values import NAMES, Provider
+from rocmkit.smoke.inside.sound import RATE
 from rocmkit.smoke.tokens import Tokens, piece_of, text_of
 from rocmkit.smoke.values import PARTS, Asked, Heard, ModelFile, Part, Piece, Token, Transcript
-from rocmkit.trial.values import Experiment, Limits, Run, Trial
+from rocmkit.trial.values import Device, Experiment, Limits, Run, Trial
 from rocmkit.trial.words import ELSEWHERE, ending
 from rocmkit.trial.work import worker
 
@@ -32,7 +33,6 @@ BUCKETS = (423, 807, 1415, 2215, 3815, 6407)
 WHOLE_S, PIECE_S = 60.0, 30.0
 _MISSING = re.compile(r"(\S{1,200}\.so(?:\.\d+)*): cannot open shared object file")
 _NO_MODULE = re.compile(r"(?:ModuleNotFoundError|ImportError): ")
-_OUR_RATE = 16_000
 
 
 class Ask(Model, kw_only=True):
@@ -70,7 +70,7 @@ class _Told(Model, kw_only=True):
 
     error: str | None = None
     audio_s: float = 0.0
-    rate: int = _OUR_RATE
+    rate: int = RATE
     seconds: float = 0.0
     took: dict[str, float] = {}
     count: int = 0
@@ -92,12 +92,13 @@ def experiment(ask: Ask, environ: Mapping[str, str]) -> Experiment:
     search = "provider" if ask.search_on_provider else "cpu"
     load = {"do": "k2_load", "parts": parts, "provider": ask.provider, "forced": ask.forced, "search": search}
     each = {"buckets": list(ask.buckets), "unknown": ask.tokens.unknown, "whole_s": WHOLE_S, "piece_s": PIECE_S}
-    steps = [load, *({"do": "k2_transcribe", "file": file, **each} for file in ask.files)]
+    steps: list[dict[str, Any]] = [load, *({"do": "k2_transcribe", "file": file, **each} for file in ask.files)]
     # By itself MIOpen compiles and times kernels for each length that it has no record of (ROCm/MIOpen docs/how-to/find-and-immediate.rst).
     env: dict[str, str | None] = {} if "MIOPEN_FIND_MODE" in environ else {"MIOPEN_FIND_MODE": "FAST"}
-    device = {"cpu": "cpu", "auto": None}.get(ask.provider, "gpu")
+    devices: dict[Asked, Device | None] = {"cpu": "cpu", "auto": None}
+    device = devices.get(ask.provider, "gpu")
     limits = Limits(time_s=ask.timeout_s)
-    made = worker(ask.python, "transcribe", steps, device=device, limits=limits, env=env, folders=(INSIDE,))  # type: ignore[arg-type]
+    made = worker(ask.python, "transcribe", steps, device=device, limits=limits, env=env, folders=(INSIDE,))
     return replace(made, fresh_caches=False)  # what was compiled for a length once is there the next time
 
 
@@ -130,6 +131,7 @@ def judged(ask: Ask, trial: Trial, names: Names) -> Transcript:
         versions=loaded.versions,
         load_s=loaded.seconds,
         warnings=(*loaded.notes, *_not_there(ask, loaded, trial)),
+        commands=() if _there(ask, loaded) else ask.brings,
     )
     lacking = loaded.vocabulary - sum(number < loaded.vocabulary for number in ask.tokens.pieces)
     if lacking:
@@ -179,8 +181,7 @@ def _loader(log: str) -> str | None:
 
 def _there(ask: Ask, loaded: _Loaded) -> bool:
     """Whether the encoder's session puts one of the providers first that were asked for."""
-    asked: tuple[Provider, ...] = ("rocm", "migraphx") if ask.provider == "auto" else (ask.provider,)
-    return loaded.provider in {NAMES[one] for one in asked}
+    return provider(loaded.provider) in (("rocm", "migraphx") if ask.provider == "auto" else (ask.provider,))
 
 
 def _not_there(ask: Ask, loaded: _Loaded, trial: Trial) -> tuple[str, ...]:
@@ -217,7 +218,7 @@ def _heard(file: str, told: _Told, tokens: Tokens) -> Heard:
 
 def _odd(told: _Told) -> list[str]:
     found = []
-    if told.rate < _OUR_RATE:
+    if told.rate < RATE:
         found.append(f"recorded at {told.rate} Hz: what is above {told.rate // 2} Hz is missing, and the model was trained with it")
     if not told.audio_s:
         found.append("there is no sound in it")
@@ -232,12 +233,11 @@ def _odd(told: _Told) -> list[str]:
 
 def _of_graph(ask: Ask, found: Transcript) -> Sequence[str]:
     """What the encoder's graph says of the GPU's provider, where that was taken, or asked for by name."""
-    taken = ask.provider if found.provider is None else next((name for name, full in NAMES.items() if full == found.provider), None)
-    name: Provider | None = "rocm" if taken == "rocm" else "migraphx" if taken == "migraphx" else None
-    if name is None:
+    taken = ask.provider if found.provider is None else provider(found.provider)
+    if taken not in ("rocm", "migraphx"):
         return ()
     try:
-        advice = advise(read(Path(ask.model) / ask.models[PARTS[0]].name), name)
+        advice = advise(read(Path(ask.model) / ask.models[PARTS[0]].name), taken)
     except (DataError, OSError):
         return ()
     return [f"{one.text} {one.fix or ''}".strip() for one in advice if one.severity != "note"]

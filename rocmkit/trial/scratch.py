@@ -33,6 +33,8 @@ def environment(scratch: str, experiment: Experiment, answer: int) -> dict[str, 
     env = dict(os.environ)
     if experiment.request is not None:  # a user's own command goes on as it does
         env.setdefault("HF_HUB_OFFLINE", "1")  # nothing is downloaded unattended
+        # Nor told: from 1.29 on ONNX Runtime sends a model's name and hashes to Microsoft by itself (immich-app/immich release v3.3.6).
+        env.setdefault("ORT_DISABLE_TELEMETRY", "1")
         for name in ("PYTHONINSPECT", "PYTHONIOENCODING"):  # a worker is asked on its input, and ends when it has answered
             env.pop(name, None)
     if experiment.fresh_caches:

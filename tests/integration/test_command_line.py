@@ -172,6 +172,16 @@ def test_standard_output_that_is_closed_full_or_narrow() -> None:
     assert rocmkit("explain", "RK201", env={"PYTHONIOENCODING": "ascii"}).code == 0
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_no_text_is_lost_where_the_stream_cannot_hold_it(tmp_path: Path, encoding: str) -> None:
+    """Transcripts are Japanese, and what reads JSON from a pipe gets all of it."""
+    place = tmp_path / "言語😀é.so"
+    place.write_bytes(Path(sys.executable).read_bytes())
+    ran = rocmkit("inspect", str(place), "--all", "--json", env={"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"})
+    assert place.name in json.dumps(ran.json, ensure_ascii=False)
+    assert "?" not in ran.out
+
+
 def test_no_escapes_in_a_pipe_and_colour_on_a_terminal() -> None:
     assert "\x1b" not in from_("no-access").out
     assert b"\x1b[1;31m" in on_terminal({})

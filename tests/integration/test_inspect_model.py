@@ -99,7 +99,7 @@ def test_a_report_does_not_replace_what_it_is_of(model: Path, tmp_path: Path) ->
 
 
 def test_what_is_no_model_says_so(tmp_path: Path) -> None:
-    for data, words in ((b"", "it is empty"), (b"version https://git-lfs.github.com/spec/v1\n", "no ONNX model")):
+    for data, words in ((b"", "it is empty"), (b"version https://git-lfs.github.com/spec/v1\n", "it is a placeholder of Git LFS")):
         broken = tmp_path / "broken.onnx"
         broken.write_bytes(data)
         ran = inspect(broken)

@@ -107,11 +107,6 @@ def test_fixed_shapes_make_conditions_constant(length: int, branches: list[str],
     computes_the_same(model, tmp_path / "out.onnx", range(length, length + 1))
 
 
-def test_shapes_that_contradict_each_other(rewrite: Callable[..., Any]) -> None:
-    told = rewrite(encoder((2,)), "--fix", f"x=1,9,{CHANNELS}", "--fix", "x_lens=2")
-    assert (told["outcome"], told["because"]) == ("nothing", "N cannot be 1 and 2")
-
-
 def test_shapes_alone(rewrite: Callable[..., Any], tmp_path: Path) -> None:
     told = rewrite(encoder((2,)), "--fix", f"x=1,9,{CHANNELS}")
     assert (told["outcome"], told["folded"]) == ("written", [])

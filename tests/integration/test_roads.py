@@ -86,7 +86,7 @@ def test_migraphx_is_told_of_before_anyone_waits(rocm: str, gfx: str, fits: bool
     known = text.partition("To know")[2]
     for limit in ("microsoft/onnxruntime#31607", "rocmkit rewrite", "AMDMIGraphX#4618", "immich#29559", "AMDMIGraphX#5058"):
         assert limit in known, limit
-    assert ("migraphx_model_cache_dir" if rocm == "7.2" else "migraphx_save_compiled_model") in known
+    assert ("migraphx_model_cache_dir" if rocm == "7.2" else "ORT_MIGRAPHX_SAVE_COMPILED_MODEL") in known
     assert ("Before an hour of building" in known) == (rocm == "7.2")
     assert ("✗ RK404 " in text) != fits
     if not fits:

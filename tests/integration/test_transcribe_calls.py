@@ -37,6 +37,22 @@ def test_nothing_that_is_read_is_written_over(model: Path) -> None:
     assert {file: file.read_bytes() for file in model.iterdir()} == kept
 
 
+def test_no_more_files_than_one_process_tells_of(model: Path) -> None:
+    assert "901 files at once" in refused(model, *[model.parent / "speech.wav"] * 900)
+
+
+@pytest.mark.parametrize("command", ["transcribe", "inspect", "rewrite"])
+def test_a_time_that_is_no_number(command: str, model: Path) -> None:
+    more = {"transcribe": ("--model", str(model)), "inspect": ("--provider", "cpu"), "rewrite": ("-o", "-")}[command]
+    ran = rocmkit(command, str(model / "encoder.onnx"), *more, "--timeout", "nan")
+    assert ran.code == 2 and "nan is no time" in ran.err
+
+
+def test_a_model_is_not_printed(model: Path) -> None:
+    ran = rocmkit("rewrite", str(model / "encoder.onnx"), "-o", "-")
+    assert ran.code == 2 and "a model is not printed" in ran.err and not Path("-").exists()
+
+
 def test_tokens_have_an_end(model: Path) -> None:
     with (model / "tokens.txt").open("r+b") as file:
         file.truncate(1 << 40)

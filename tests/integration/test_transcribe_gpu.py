@@ -64,8 +64,8 @@ def test_the_encoder_goes_to_the_provider(place: Place, standin: StandIn, tmp_pa
         assert ran.json["provider"] == ROCM
         calls = standin.calls(counts)
         assert calls["hipLaunchKernel"] > 100 and calls["miopenConvolutionForward"] > 10
-        # Both clips are padded to one length: convolutions are looked for once.
-        assert {one["pieces"][0]["padded"] for one in ran.json["files"] if one["pieces"]} in ({807}, set())
+        # Both clips are padded to one length: the way to compute a convolution is looked for once, and serves both.
+        assert calls["miopenConvolutionForward"] >= 2 * calls["miopenFindConvolutionForwardAlgorithm"] > 0
 
 
 def test_a_quantized_encoder_is_refused_for_the_gpu(place: Place, standin: StandIn, tmp_path: Path) -> None:

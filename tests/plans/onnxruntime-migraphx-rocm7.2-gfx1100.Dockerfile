@@ -4,7 +4,7 @@
 #
 # For gfx1100.
 # With ROCm 7.2.3 in /opt/rocm-7.2.3, and Python 3.12 (/usr/bin/python3).
-# Written by rocmkit out of a recipe with SHA-256 8a3fbdc8b5e3f29296fdfe372cb7943e0a7425a89080e1065c99b575b5d322a7.
+# Written by rocmkit out of a recipe with SHA-256 58f03b9ea7c67e4b18208851d089dc2b2707402d78fe61587951f815fbfd50ca.
 #
 # Has to be installed:
 #   git: fetches pinned sources and applies patches
@@ -373,7 +373,7 @@ cd -- /build/src/eigen
 env git init -q /build/src/eigen
 ROCMKIT_END
 
-# 28/75 fetch-eigen: matrices on the processor; as a commit, since the archive that upstream names is not the same bytes every year
+# 28/75 fetch-eigen: matrices on the processor
 RUN <<'ROCMKIT_END'
 #!/bin/bash
 set -euo pipefail
@@ -804,6 +804,7 @@ run=(
   -DCMAKE_INSTALL_PREFIX=/build/prefix
   -DCMAKE_INSTALL_LIBDIR=lib
   -DCMAKE_INSTALL_INCLUDEDIR=include
+  -DBUILD_PKGCONFIG_FILES=OFF
   '-DCMAKE_C_FLAGS_RELEASE=-O3 -DNDEBUG -ffile-prefix-map=/build=.'
   '-DCMAKE_CXX_FLAGS_RELEASE=-O3 -DNDEBUG -ffile-prefix-map=/build=.'
   '-DCMAKE_INSTALL_RPATH=$ORIGIN;/opt/rocm-7.2.3/lib;/opt/rocm/lib'

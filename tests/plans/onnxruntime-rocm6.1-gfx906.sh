@@ -3,7 +3,7 @@
 #
 # For gfx906.
 # With ROCm 6.1.2 in /opt/rocm-6.1.2, and Python 3.10 (/usr/bin/python3).
-# Written by rocmkit out of a recipe with SHA-256 6160302107fff247ad9e2de90935d3b17fe4ec25fba27a417bfe23e09b32f516.
+# Written by rocmkit out of a recipe with SHA-256 3b1abc4081ea68b925cc3a98a89de079a2f0075bca7878a6d17642ec770c4704.
 #
 # Has to be installed:
 #   git: fetches pinned sources and applies patches
@@ -48,7 +48,7 @@
 # Note: Take float32 models: of int8 ones the products of matrices (MatMulInteger) run on the processor, with copies to and from the card around each.
 # Note: composable_kernel is left out, since it has no code for cards such as gfx906 and takes hours: fused MultiHeadAttention, which ONNX Runtime's transformer optimiser makes, then fails on more than one position at a time, and fewer ways to multiply matrices are tried. ReazonSpeech k2 has neither.
 # Note: MIOpen looks for its kernels at every new length of the input, which takes seconds: pad to a few lengths, and set MIOPEN_FIND_MODE=FAST.
-# Note: A library that is missing where it runs makes the provider vanish without an exception: get_available_providers() names it all the same.
+# Note: A library that is missing where it runs makes the provider vanish, mostly without an exception: get_available_providers() names it all the same. Where ROCm sees no card at all, loading it ends the process with SIGABRT.
 # Note: RCCL and roctracer are not linked: training on several cards and the GPU's own part of profiles are left out.
 
 set -euo pipefail
@@ -345,7 +345,7 @@ mkdir -p -- /build/src/eigen
 cd -- /build/src/eigen
 env git init -q /build/src/eigen
 
-# 28/80 fetch-eigen: matrices on the processor; as a commit, since the archive that upstream names is not the same bytes every year
+# 28/80 fetch-eigen: matrices on the processor
 echo '== 28/80 fetch-eigen'
 mkdir -p -- /build/src/eigen
 cd -- /build/src/eigen
@@ -632,6 +632,7 @@ run=(
   -DCMAKE_INSTALL_PREFIX=/build/prefix
   -DCMAKE_INSTALL_LIBDIR=lib
   -DCMAKE_INSTALL_INCLUDEDIR=include
+  -DBUILD_PKGCONFIG_FILES=OFF
   '-DCMAKE_C_FLAGS_RELEASE=-O3 -DNDEBUG -ffile-prefix-map=/build=.'
   '-DCMAKE_CXX_FLAGS_RELEASE=-O3 -DNDEBUG -ffile-prefix-map=/build=.'
   '-DCMAKE_HIP_FLAGS_RELEASE=-O3 -DNDEBUG -ffile-prefix-map=/build=.'

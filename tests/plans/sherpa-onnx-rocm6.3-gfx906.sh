@@ -6,7 +6,7 @@ set -euo pipefail
 #
 # For gfx906.
 # With ROCm 6.3.4 in /opt/rocm-6.3.4, and Python 3.10 (/usr/bin/python3).
-# Written by rocmkit out of a recipe with SHA-256 6160302107fff247ad9e2de90935d3b17fe4ec25fba27a417bfe23e09b32f516.
+# Written by rocmkit out of a recipe with SHA-256 3b1abc4081ea68b925cc3a98a89de079a2f0075bca7878a6d17642ec770c4704.
 #
 # Has to be installed:
 #   git: fetches pinned sources and applies patches
@@ -46,11 +46,11 @@ set -euo pipefail
 #   eigen: https://github.com/eigen-mirror/eigen.git at 1d8b82b0740839c0de7f1242a3585e3390ff5f33
 #   dlpack: https://github.com/dmlc/dlpack.git at 277508879878e0a5b5b43599b1bea11f66eb3c6c
 #
-# Note: With Debian's ROCm 6.4 all its sources were turned into HIP, and all its 111 GPU units and 8 other files were compiled for gfx906. It was not linked, and none of it ran on a GPU; ROCm 6.2 and 6.3 were not tried.
+# Note: With Debian's ROCm 6.4 all its sources were turned into HIP, all its 111 GPU units were compiled for gfx906 by clang 21, and 8 other files by g++ 16. It was not linked, and none of it ran on a GPU; ROCm 6.2 and 6.3, AMD's own compilers and g++ 11 were not tried.
 # Note: Take float32 models: of int8 ones the products of matrices (MatMulInteger) run on the processor, with copies to and from the card around each.
 # Note: composable_kernel is left out, since it has no code for cards such as gfx906 and takes hours: fused MultiHeadAttention, which ONNX Runtime's transformer optimiser makes, then fails on more than one position at a time, and fewer ways to multiply matrices are tried. ReazonSpeech k2 has neither.
 # Note: MIOpen looks for its kernels at every new length of the input, which takes seconds: pad to a few lengths, and set MIOPEN_FIND_MODE=FAST.
-# Note: A library that is missing where it runs makes the provider vanish without an exception: get_available_providers() names it all the same.
+# Note: A library that is missing where it runs makes the provider vanish, mostly without an exception: get_available_providers() names it all the same. Where ROCm sees no card at all, loading it ends the process with SIGABRT.
 # Note: RCCL and roctracer are not linked: training on several cards and the GPU's own part of profiles are left out.
 
 set -euo pipefail
@@ -380,7 +380,7 @@ mkdir -p -- /build/onnxruntime/src/eigen
 cd -- /build/onnxruntime/src/eigen
 env git init -q /build/onnxruntime/src/eigen
 
-# 28/76 fetch-eigen: matrices on the processor; as a commit, since the archive that upstream names is not the same bytes every year
+# 28/76 fetch-eigen: matrices on the processor
 echo '== 28/76 fetch-eigen'
 mkdir -p -- /build/onnxruntime/src/eigen
 cd -- /build/onnxruntime/src/eigen
@@ -699,6 +699,7 @@ run=(
   -DCMAKE_INSTALL_PREFIX=/build/onnxruntime/prefix
   -DCMAKE_INSTALL_LIBDIR=lib
   -DCMAKE_INSTALL_INCLUDEDIR=include
+  -DBUILD_PKGCONFIG_FILES=OFF
   '-DCMAKE_C_FLAGS_RELEASE=-O3 -DNDEBUG -ffile-prefix-map=/build/onnxruntime=.'
   '-DCMAKE_CXX_FLAGS_RELEASE=-O3 -DNDEBUG -ffile-prefix-map=/build/onnxruntime=.'
   '-DCMAKE_HIP_FLAGS_RELEASE=-O3 -DNDEBUG -ffile-prefix-map=/build/onnxruntime=.'
@@ -842,7 +843,7 @@ echo '== done: /build/onnxruntime/dist/onnxruntime_rocm-1.22.1+rocm6.3.gfx906-cp
 #
 # For gfx906.
 # With ROCm 6.3.4 in /opt/rocm-6.3.4, and Python 3.10 (/usr/bin/python3).
-# Written by rocmkit out of a recipe with SHA-256 e0f0ac8f3538517a496b941e14360bb481fe1bbace925250e79b52c8d98ebb61.
+# Written by rocmkit out of a recipe with SHA-256 c3844f35afa458ba192255d2cea21eab5c5931dced1d80c056c8b854ac6e6636.
 #
 # Has to be installed:
 #   git: fetches pinned sources and applies patches
@@ -871,7 +872,8 @@ echo '== done: /build/onnxruntime/dist/onnxruntime_rocm-1.22.1+rocm6.3.gfx906-cp
 # Note: provider="migraphx" needs a build of ONNX Runtime that has it, which the recipe onnxruntime does not make: with this wheel it raises.
 # Note: Where ROCm sees no card at all, ONNX Runtime's provider ends the process with SIGABRT as it is loaded, in every release that the recipe onnxruntime builds; sherpa-onnx cannot catch that.
 # Note: The card is the first one, in offline models: choose another with HIP_VISIBLE_DEVICES.
-# Note: Only one thread may decode at a time: ONNX Runtime's cache of convolutions is not guarded on ROCm.
+# Note: Decode in one thread: with several, MIOpen was seen to fail with `No invoker was registered for convolution forward` (immich-app/immich#11063).
+# Note: A process that makes ROCm sessions with this module and with an onnxruntime package of its own has one provider library for both: the second session fails. With the onnxruntime for the processor beside it no harm was seen.
 # Note: Without speech synthesis, programs, the C API and sound from ALSA: the Python module alone.
 # Note: It was built whole, against a published ONNX Runtime 1.22.2 with the ROCm provider, and gave the same tokens as upstream's wheel on the processor; openfst, json and hclust-cpp had to be older releases there than the pinned ones. It did not run on a GPU.
 

@@ -26,8 +26,9 @@ from rocmkit.build.prove import holds, prove, version
 from rocmkit.build.provenance import Provenance, provenance, write
 from rocmkit.build.recipe import Expect
 from rocmkit.build.values import Plan, Proof, Proven, Ran, StepRun
-from rocmkit.build.wheelfiles import sha256, unpack
+from rocmkit.build.wheelfiles import unpack
 from rocmkit.facts import Facts
+from rocmkit.gpucode.source import sha256
 from rocmkit.gpucode.wheel import About
 from rocmkit.host.live import LiveHost
 from rocmkit.host.names import Names

@@ -281,6 +281,10 @@ def test_a_plan_names_every_step_in_its_order_with_what_it_is_for() -> None:
     assert len(places) == 2
     assert places == sorted(places)
     assert not any(step.name in shown for step in job.plan.steps[:fetching])
+    later = [step for step in job.plan.steps if step.stage == "fetch"][:2]
+    scattered = plan_of(replace(job, plan=replace(job.plan, steps=(*job.plan.steps, *later))))
+    count = len(job.plan.steps)
+    assert f" {count + 1}-{count + 2} goes on with them\n" in scattered
     assert "  to      ~/out\n" in shown
     assert "  2 GiB for each compiler; 8.0 GiB free\n" in shown.replace("memory", "")
     assert "Looks what is there." in shown

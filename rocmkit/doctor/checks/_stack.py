@@ -14,6 +14,12 @@ from rocmkit.kb.values import TorchWheel
 from rocmkit.kb.versions import series
 from rocmkit.model import Model
 
+#: The distributions that install the package onnxruntime, each over the others.
+ONNXRUNTIMES = (
+    *("onnxruntime", "onnxruntime-gpu", "onnxruntime-rocm", "onnxruntime-migraphx", "onnxruntime-directml", "onnxruntime-openvino"),
+    *("onnxruntime-training", "onnxruntime-qnn"),
+)
+
 
 class Target(Model, kw_only=True):
     """One kind of GPU as programs see it, and the GPUs that it stands for."""

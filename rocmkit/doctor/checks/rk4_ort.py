@@ -6,15 +6,11 @@ from rocmkit import kb
 from rocmkit.doctor import advice
 from rocmkit.doctor.check import check
 from rocmkit.doctor.checks._fixes import one_line
-from rocmkit.doctor.checks._stack import Target, canonical, confidence, fits, lying, on_hip, targets, torch_of
+from rocmkit.doctor.checks._stack import ONNXRUNTIMES, Target, canonical, confidence, fits, lying, on_hip, targets, torch_of
 from rocmkit.doctor.result import Confidence, Finding, Fix, Outcome, Seen, Text, judge, say, skip
 from rocmkit.facts import Gap, Gpu, Python, PythonLibrary, Rocm
 from rocmkit.kb.versions import within
 
-_FLAVOURS = (
-    *("onnxruntime", "onnxruntime-gpu", "onnxruntime-rocm", "onnxruntime-migraphx", "onnxruntime-directml", "onnxruntime-openvino"),
-    *("onnxruntime-training", "onnxruntime-qnn"),
-)
 #: Packages that run ONNX Runtime on the processor by design, for a small part of their work.
 _BY_DESIGN = ("faster-whisper", "whisperx", "silero-vad", "reazonspeech-nemo-asr")
 #: Packages whose models ONNX Runtime would compute on the GPU, by itself or in place of the one that they bring.
@@ -57,11 +53,11 @@ def ort_wrong_package(gpus: tuple[Gpu, ...], python: Python, env: dict[str, str]
     - royshil/obs-backgroundremoval#738
     - ultralytics/ultralytics#24137
     """
-    here = [name for name in _FLAVOURS if name in python.packages]
+    here = [name for name in ONNXRUNTIMES if name in python.packages]
     if not here:
         return skip("ONNX Runtime is not installed here")
     kinds = targets(gpus, env)
-    libs = [lib for lib in python.libraries if canonical(lib.package) in _FLAVOURS]
+    libs = [lib for lib in python.libraries if canonical(lib.package) in ONNXRUNTIMES]
     seen = [Seen(f"metadata of {name}", python.packages[name]) for name in here]
     if len(here) > 1:
         names = ", ".join(f"{name} {python.packages[name]}" for name in here)

@@ -49,12 +49,12 @@ def plan(facts: Facts, results: Iterable[Result], offers: tuple[Offer, ...] = ()
     found: list[Route] = []
     for system in systems():
         ways = [cpu] if (cpu := on_cpu(system, python, {result.id: result for result in results})) else []
+        second: tuple[Route, ...] = ()
         if machine:
             size, gpu = vram(system, machine, limit_bytes), system.on_gpu()
             ways += [*_WAYS[system.engine](gpu, machine, size), *recipe.routes(gpu, machine, offers, size)]
-            second = migraphx.routes(gpu, machine, offers, size) if system.engine == "onnxruntime" else ()
-        else:
-            second = ()
+            if system.engine == "onnxruntime":
+                second = migraphx.routes(gpu, machine, offers, size)
         ranked = sorted((*ways, *second), key=lambda one: _cost(one, builds, second=one in second))
         found += [msgspec.structs.replace(one, rank=number) for number, one in enumerate(ranked, 1)]
     return Plan(routes=tuple(found), ideas=ideas(machine, offers) if machine else ())

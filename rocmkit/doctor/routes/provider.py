@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from rocmkit.doctor.checks._stack import ONNXRUNTIMES
 from rocmkit.doctor.routes.place import Place
 from rocmkit.doctor.routes.values import Offer
 from rocmkit.facts import Python, PythonLibrary
+from rocmkit.kb.providers import NAMES, provider
 from rocmkit.kb.systems import SpeechSystem
 
-ROCM, MIGRAPHX = "ROCMExecutionProvider", "MIGraphXExecutionProvider"
-#: The distributions that install the folder onnxruntime, each over the others.
-_FLAVOURS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-rocm", "onnxruntime-migraphx")
-_WORDS = {ROCM: "rocm", MIGRAPHX: "migraphx"}
+ROCM, MIGRAPHX = NAMES["rocm"], NAMES["migraphx"]
 
 
 def leads(system: SpeechSystem, offer: Offer) -> bool:
@@ -20,15 +19,15 @@ def leads(system: SpeechSystem, offer: Offer) -> bool:
 
 def word(providers: tuple[str, ...]) -> str:
     """The provider as rocmkit's own commands take it; empty where there is none."""
-    return next((_WORDS[name] for name in (ROCM, MIGRAPHX) if name in providers), "")
+    return next((short for short, name in NAMES.items() if name in providers and short != "cpu"), "")
 
 
 def library(python: Python, name: str) -> PythonLibrary | None:
     """The file of a provider in an environment."""
-    return next((lib for lib in python.libraries if f"onnxruntime_providers_{_WORDS[name]}" in lib.file), None)
+    return next((lib for lib in python.libraries if f"onnxruntime_providers_{provider(name)}" in lib.file), None)
 
 
 def away(system: SpeechSystem, place: Place) -> tuple[str, ...]:
     """Commands that take out what lies where another ONNX Runtime is to go."""
-    there = [name for name in _FLAVOURS if name in place.packages] if system.engine == "onnxruntime" else []
+    there = [name for name in ONNXRUNTIMES if name in place.packages] if system.engine == "onnxruntime" else []
     return place.pip(f"uninstall -y {' '.join(there)}") if there else ()

@@ -17,6 +17,7 @@ from rocmkit.doctor.whatif.user_space import kernel_files
 from rocmkit.errors import UsageError
 from rocmkit.facts import BundledRuntime, Facts, Gap, PackageKernels, Python, PythonLibrary, TorchBuild
 from rocmkit.gpucode.values import GpuApi
+from rocmkit.kb.providers import provider
 from rocmkit.kb.values import TorchWheel
 from rocmkit.kb.versions import numbers, within
 
@@ -36,8 +37,6 @@ _TRITON = {
 }
 #: Up to this one torchvision's second number is 15 more than torch's, and the third is the same (pytorch/vision README.md).
 _LAST_VISION = 10
-#: Files by which a provider of ONNX Runtime is known.
-_PROVIDERS = {"ROCMExecutionProvider": "rocm", "MIGraphXExecutionProvider": "migraphx"}
 
 
 def with_python(facts: Facts, value: str) -> Facts:
@@ -177,7 +176,7 @@ def _of_onnxruntime(python: Python, name: str, version: str) -> tuple[PythonLibr
     if row is None:
         return ()
     place = f"{_site(python)}/onnxruntime/capi"
-    kinds = [_PROVIDERS[provider] for provider in row.gpu_providers if provider in _PROVIDERS]
+    kinds = [kind for kind in map(provider, row.gpu_providers) if kind]
     return tuple(
         _library(name, f"{place}/libonnxruntime_providers_{kind}.so", "hip", row.archs if kind == "rocm" else (), row.sonames)
         for kind in kinds

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Mapping, Sequence
 
 from .features import BINS, NOTHING, features
-from .greedy import BLOCK, WrongNumbers, search
+from .greedy import WrongNumbers, search
 from .sessions import CPU, choose, open_on, typed
 from .sound import RATE, read, resampled
 from .windows import bucket, cuts
@@ -76,7 +76,8 @@ def _opened(ort: Any, path: str, provider: str, *, threads: int = 0) -> Any:
     except Exception as error:
         # ONNX Runtime's own kinds of errors have no common base but this.
         if "INVALID_PROTOBUF" in str(error) or "parsing failed" in str(error):
-            raise BadModel(f"{Path(path).name} is no whole ONNX file: its download may have been cut off") from error
+            why = "its download may have been cut off, or it is Git LFS's stand-in for it"
+            raise BadModel(f"{Path(path).name} is no whole ONNX file: {why}") from error
         raise
 
 
@@ -178,7 +179,7 @@ def _piece(samples: Any, step: Mapping[str, Any], table: Sequence[int], took: di
     if not numpy.isfinite(kept).all():
         raise WrongNumbers("the encoder gave NaN or infinity")
     times.append(time.perf_counter())
-    tokens = search(numpy, kept, _decode, _join, context=_loaded["context"], unknown=step["unknown"], block=step.get("block", BLOCK))
+    tokens = search(numpy, kept, _decode, _join, context=_loaded["context"], unknown=step["unknown"])
     times.append(time.perf_counter())
     for name, one, other in zip(took, times, times[1:]):
         took[name] += other - one

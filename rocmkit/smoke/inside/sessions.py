@@ -38,12 +38,14 @@ def choose(ort: Any, asked: str, probe: str) -> tuple[str, list[str]]:
     there = list(ort.get_available_providers())
     if asked == "cpu":
         return CPU, []
+    wanted = [ON_GPU[name][0] for name in ((asked,) if asked != "auto" else ON_GPU)]
     left_out = []
-    for name in (asked,) if asked != "auto" else tuple(ON_GPU):
-        provider = ON_GPU[name][0]
+    if lacking := [provider for provider in wanted if provider not in there]:
+        left_out.append(f"this onnxruntime was built without {' and '.join(lacking)}; it has {', '.join(there)}")
+        if asked != "auto":
+            raise NoProvider(left_out[0])
+    for provider in (one for one in wanted if one in there):
         try:
-            if provider not in there:
-                raise NoProvider(f"this onnxruntime was built without {provider}; it has {', '.join(there)}")
             open_on(ort, probe, provider, threads=1)
         except NoProvider as error:
             if asked != "auto":

@@ -68,11 +68,15 @@ def _type(one: Any) -> str:
     return _TYPES[found[1]]
 
 
+def _listed(sizes: Sequence[Any]) -> str:
+    return f"[{', '.join(map(str, sizes))}]"
+
+
 def _bind(one: Any, given: Sequence[int], symbols: dict[str, int]) -> None:
     """Note what a shape that was asked for says of the model's own names for sizes."""
     fits = len(given) == len(one.shape) and all(not _fixed(size) or size == asked for size, asked in zip(one.shape, given))
     if not fits:
-        raise ValueError(f"BadShape: {one.name} is {list(one.shape)}, which {list(given)} does not fit")
+        raise ValueError(f"BadShape: {one.name} is {_listed(one.shape)}, which {_listed(given)} does not fit")
     for size, asked in zip(one.shape, given):
         if isinstance(size, str):
             symbols.setdefault(size, asked)

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, Mapping, Tuple
 
 from .onnx_model import model
+from .onnx_steps import CPU
 from .placement_inputs import inputs_for, told
 
-CPU = "CPUExecutionProvider"
 #: Not even an event of a node with hundreds of inputs is longer; a longer line is passed over, and told.
 _LINE_BYTES = 1 << 20
 #: Outputs of more elements than this are not compared.
@@ -57,13 +57,18 @@ def placement_offer(_: Mapping[str, Any]) -> Measured:
     }
 
 
-def placement_cpu(step: Mapping[str, Any]) -> Measured:
-    """Run the model on the processor: whether it can be run at all with these inputs, and the numbers to compare others with."""
-    onnxruntime, numpy = importlib.import_module("onnxruntime"), importlib.import_module("numpy")
+def _quiet(onnxruntime: Any) -> Any:
+    """Options of a session that logs errors alone: that some nodes are on the processor is said better by the profile."""
     onnxruntime.set_default_logger_severity(3)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(step["model"], options, providers=[CPU])
+    return options
+
+
+def placement_cpu(step: Mapping[str, Any]) -> Measured:
+    """Run the model on the processor: whether it can be run at all with these inputs, and the numbers to compare others with."""
+    onnxruntime, numpy = importlib.import_module("onnxruntime"), importlib.import_module("numpy")
+    session = onnxruntime.InferenceSession(step["model"], _quiet(onnxruntime), providers=[CPU])
     given = inputs_for(numpy, session.get_inputs(), step["shapes"])
     start = time.perf_counter()
     _KEPT.cpu = session.run(None, {one.name: one.value for one in given})
@@ -73,10 +78,8 @@ def placement_cpu(step: Mapping[str, Any]) -> Measured:
 def placement_open(step: Mapping[str, Any]) -> Measured:
     """Make the session that is asked for. What Python goes on with instead, once that fails, is a fault."""
     onnxruntime = importlib.import_module("onnxruntime")
-    onnxruntime.set_default_logger_severity(3)  # errors; that some nodes are on the processor is said better by the profile
     _KEPT.folder = tempfile.mkdtemp(prefix="profile-", dir=os.getcwd())  # the trial's own, which is swept
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options = _quiet(onnxruntime)
     options.enable_profiling = True
     options.profile_file_prefix = str(Path(_KEPT.folder) / "profile")
     provider = step["provider"]
@@ -214,7 +217,6 @@ def compared(numpy: Any, name: str, want: Any, got: Any) -> Measured:
 def placement_forbid(step: Mapping[str, Any]) -> Measured:
     """Whether a session opens that may not put anything on the processor, and runs; asked with a Conv and a MatMul."""
     onnxruntime, numpy = importlib.import_module("onnxruntime"), importlib.import_module("numpy")
-    onnxruntime.set_default_logger_severity(3)
     sound = numpy.random.default_rng(1).standard_normal((1, 4, 16)).astype(numpy.float32)
     weights = {"kernel": ((4, 4, 3), [0.1] * 48), "matrix": ((16, 8), [0.1] * 128)}
     small = model(
@@ -223,8 +225,7 @@ def placement_forbid(step: Mapping[str, Any]) -> Measured:
         takes=("sound", sound.shape),
         gives=("MatMul", (1, 4, 8)),
     )
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options = _quiet(onnxruntime)
     options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
     providers = [(step["provider"], dict(step.get("options", {})))]
     try:

@@ -125,7 +125,7 @@ def test_so_is_the_small_one_that_faults_are_planted_in(root: Path) -> None:
         ("rocm", 'fails_on: ">=6.8.0-44,<6.9"', 'fails_on: ">=6.8.0-41,<6.9"', "share 6.8.0.post41"),
         ("rocm", 'dkms: "6.8.5"', 'dkms: "six"', "dkms: no version: 'six'"),
         ("arch/gfx906", 'rocm: "==6.4.*"', 'rocm: "==6.3.*"', "support by amd"),
-        ("onnxruntime", 'releases: "==1.22.1"', 'releases: ">=1.22.1"', "flavours onnxruntime-rocm"),
+        ("onnxruntime", 'releases: "===1.22.1"', 'releases: ">=1.22.1"', "flavours onnxruntime-rocm"),
         ("reports", 'torch: ">=2.4,<2.6"', 'torch: ">=2.4"', "math on gfx900"),
         ("packages", 'releases: ">=3.1,<4"', 'releases: ">=3.1"', "gated pyannote-audio"),
         ("systems", 'torch: ">=2.6"', 'torch: ">=2.6;"', "no version specifier"),

@@ -8,8 +8,9 @@ import onnx
 import pytest
 
 from rocmkit.kb.issues import issues
+from rocmkit.kb.providers import NAMES, Provider
 from rocmkit.onnx.advice import KNOWN_IR, KNOWN_OPSET, ROCM_IR, ROCM_OPSET, advise, fixes
-from rocmkit.onnx.values import NAMES, Graph, If, Provider, Tensor
+from rocmkit.onnx.values import Graph, If, Tensor
 
 FIXED = Tensor(name="x", dtype="float32", shape=(1, 1000, 80))
 OPEN = Tensor(name="x", dtype="float32", shape=("N", "T", 80))

@@ -194,6 +194,7 @@ def test_what_is_no_model_or_no_input(model: Path) -> None:
     assert "no input is called so" in refused(model, fix={"z": (1,)})
     assert refused(model, fix={"x": (1, 9)}) == "--fix x=1,9 does not fit: x is [N, T, 4]"
     assert refused(model, fix={"x": (1, 9, 5)}) == "--fix x=1,9,5 does not fit: x is [N, T, 4]"
+    assert refused(model, fix={"x": (1, 9, 4), "x_lens": (2,)}) == "--fix: N cannot be 1 and 2"
     broken = model.with_name("broken.onnx")
     broken.write_bytes(b"nothing")
     assert "no ONNX model" in refused(broken)

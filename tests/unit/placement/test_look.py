@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rocmkit.errors import UsageError
-from rocmkit.facts import Facts
+from rocmkit.facts import Facts, Gap
 from rocmkit.host.names import Names
 from rocmkit.placement.look import advice_on, look
 from rocmkit.placement.values import CPU, Asked, Placement
@@ -66,7 +66,7 @@ def test_runs_that_were_none_prove_nothing(wrong: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("step", [-99, 99])
 def test_a_step_that_was_not_asked_for(step: int) -> None:
-    found = looked({**crash("SIGABRT"), "measured": (), "step": step})
+    found = looked({**crash(), "measured": (), "step": step})
     assert (found.verdict, found.exit) == ("died", 1)
 
 
@@ -164,10 +164,11 @@ def test_the_provider_was_not_built_in() -> None:
 
 
 def test_there_is_no_onnxruntime() -> None:
-    ended = fail("ModuleNotFoundError: No module named 'onnxruntime'", step=0)
+    said = "ModuleNotFoundError: No module named 'onnxruntime'"
+    ended = fail(said, step=0, log=f'Traceback (most recent call last):\n  File "worker.py", line 59, in f\n    do()\n    ~~^^\n{said}\n')
     found = looked(ended, provider=CPU, brings=("python -m pip install onnxruntime",))
     assert (found.verdict, found.exit, found.onnxruntime) == ("unknown", 3, None)
-    assert "run python -m pip install onnxruntime" in shown(found)
+    assert f"said {said} run python -m pip install onnxruntime" in shown(found), "the exception, without where it was raised"
 
 
 def test_it_dies_while_the_session_is_made() -> None:
@@ -239,8 +240,10 @@ def test_what_cannot_be_read_has_no_advice(tmp_path: Path) -> None:
 
 def test_what_brings_a_provider() -> None:
     here: Facts = machine()
-    assert brings(here, ROCM) == ("rocmkit build onnxruntime --arch native",)
-    assert brings(here, MIGRAPHX) == ("rocmkit build onnxruntime-migraphx --arch native",)
-    assert brings(machine(gpus=()), ROCM) == ("rocmkit build onnxruntime --arch GFX",)
+    assert not isinstance(here.python, Gap)
+    python = here.python.executable
+    assert brings(here, ROCM) == (f"rocmkit build onnxruntime --arch native --python {python}",)
+    assert brings(here, MIGRAPHX) == (f"rocmkit build onnxruntime-migraphx --arch native --python {python}",)
+    assert brings(machine(gpus=()), ROCM) == (f"rocmkit build onnxruntime --arch GFX --python {python}",)
     assert brings(here, CPU)[-1].endswith("-m pip install onnxruntime")
     assert brings(here, "DmlExecutionProvider") == ()

@@ -15,11 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rocmkit.kb.providers import NAMES
 from rocmkit.smoke.inside.greedy import WrongNumbers, search
-from rocmkit.smoke.inside.sessions import CPU, NoProvider, choose, open_on
+from rocmkit.smoke.inside.sessions import CPU, ON_GPU, NoProvider, choose, open_on
 from rocmkit.smoke.inside.sound import NoSound, read, resampled, wave
 from rocmkit.smoke.inside.windows import bucket, cuts
 from rocmkit.smoke.transcribe import BUCKETS, INSIDE
+from rocmkit.trial.inside import onnx_steps
 from tests.support.transcribing import raw_wav, wav
 from tests.support.worker import ask
 
@@ -194,13 +196,18 @@ class Offers:
         return Session()
 
 
+def test_the_worker_has_the_names_of_providers_that_all_have() -> None:
+    assert {**{word: name for word, (name, _) in ON_GPU.items()}, "cpu": CPU} == NAMES
+    assert {*onnx_steps.ON_GPU, onnx_steps.CPU} >= {*NAMES.values()}
+
+
 def test_which_provider_is_taken() -> None:
     rocm, migraphx = "ROCMExecutionProvider", "MIGraphXExecutionProvider"
     assert choose(Offers([rocm, migraphx]), "auto", "joiner.onnx") == (rocm, [])
     found, left_out = choose(Offers([rocm, migraphx], [rocm]), "auto", "joiner.onnx")
     assert found == migraphx and "was left out of the session of joiner.onnx" in left_out[0]
     found, left_out = choose(Offers([]), "auto", "joiner.onnx")
-    assert found == CPU and len(left_out) == 2
+    assert found == CPU and left_out == [f"this onnxruntime was built without {rocm} and {migraphx}; it has {CPU}"]
     assert choose(Offers([rocm]), "cpu", "joiner.onnx") == (CPU, [])
     for offers in (Offers([]), Offers([rocm], [rocm])):
         with pytest.raises(NoProvider):

@@ -79,12 +79,13 @@ def test_a_worker_is_understood_whatever_the_user_has_set_for_python(monkeypatch
     assert trial.outcome == "pass", trial
 
 
+@pytest.mark.parametrize("name", ["HF_HUB_OFFLINE", "ORT_DISABLE_TELEMETRY"])
 @pytest.mark.parametrize(("request_", "offline"), [({"steps": []}, "1"), (None, "None")])
-def test_only_experiments_of_ours_are_kept_from_downloading(
-    request_: dict[str, Any] | None, offline: str, monkeypatch: pytest.MonkeyPatch
+def test_only_experiments_of_ours_are_kept_from_the_network(
+    request_: dict[str, Any] | None, offline: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    trial = python("import os; print(os.environ.get('HF_HUB_OFFLINE'))", request=request_)
+    monkeypatch.delenv(name, raising=False)
+    trial = python(f"import os; print(os.environ.get({name!r}))", request=request_)
     assert trial.log.strip() == offline
 
 
