@@ -109,7 +109,7 @@ def _own(case: Case, release: Release) -> Iterator[Block]:
         yield Block(
             code=WRONG_ARCH,
             text=f"{version} is for {listed(release.archs)}, and not for {listed(outside)}.",
-            ways_out=(*_elsewhere(case), *_without(case, outside)),
+            ways_out=(*_sisters(case), *_elsewhere(case), *_without(case, outside)),
         )
     wide = {arch: known.wavefront for arch in case.archs if (known := kb.arch(arch)) is not None}
     if release.wavefront and (other := [arch for arch, lanes in wide.items() if lanes != release.wavefront]):
@@ -193,6 +193,14 @@ def _makers(case: Case, library: str) -> Iterator[str]:
             fit = (one for one in recipe.releases if within(one.rocm, case.toolchain.version))
             if any(not any(_own(mine, one)) for one in fit) and not any(_compiler(mine)):
                 yield recipe.name
+
+
+def _sisters(case: Case) -> Iterator[str]:
+    """Other recipes that build the same engine for this ROCm and these cards."""
+    alike = (one for one in case.others if one.engine and one.engine == case.recipe.engine and one.name != case.recipe.name)
+    for recipe in alike:
+        if any(within(one.rocm, case.toolchain.version) and _suits(one, case.archs) for one in recipe.releases):
+            yield f"Build {recipe.title} instead: rocmkit build {recipe.name} --arch {case.arch}"
 
 
 def _container(case: Case, release: Release) -> Iterator[str]:

@@ -29,7 +29,7 @@ def chosen(names: tuple[str, ...]) -> frozenset[str]:
     known = [system.id for system in systems()]
     for name in names:
         if name != "all" and name not in known:
-            near = difflib.get_close_matches(name, known, n=3)
+            near = [one for one in known if name and name.lower() in one] or difflib.get_close_matches(name, known, n=3)
             raise UsageError(f"no speech system is called {name!r}", f"did you mean {', '.join(near or known)}?")
     return frozenset(known if "all" in names else names)
 

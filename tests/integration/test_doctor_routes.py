@@ -41,6 +41,7 @@ def test_a_limit_on_video_memory_picks_the_model(limit: str, model: str) -> None
     ("arguments", "words"),
     [
         (("--route", "kotoba"), "did you mean kotoba-whisper"),
+        (("--route", "k2"), "did you mean reazonspeech-k2?"),
         (("--route", "x" * 50), "is called"),
         (("--max-vram", "eight"), "8GiB"),
         (("--max-vram", "-1GiB"), "is no size"),
