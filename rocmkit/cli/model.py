@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 from rocmkit.errors import Exit, UsageError
-from rocmkit.gpucode.source import File
 from rocmkit.output import drawing, write
 from rocmkit.sources import live
 
@@ -24,6 +23,8 @@ def model_among(targets: tuple[str, ...]) -> Path | None:
 
 
 def _is_model(path: Path) -> bool:
+    from rocmkit.gpucode.source import File
+
     try:
         if path.suffix == ".onnx":
             return path.is_file()

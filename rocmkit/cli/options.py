@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,6 +77,8 @@ def not_onto(output: Path | None, *inputs: Path) -> None:
 
 def can_write(*paths: Path | None) -> None:
     """Raise UsageError before minutes of work, where what comes of them could not be written into its folder."""
+    import tempfile
+
     for path in paths:
         if path is None or str(path) == "-" or (path.exists() and not path.is_file()):
             continue
