@@ -21,7 +21,6 @@ import child
 import table
 from scratch import Scratch, machine, version
 
-HERE = Path(__file__).resolve().parent
 BEGIN, END = "<!-- build: begin -->", "<!-- build: end -->"
 LIMIT_S = 3600.0
 UNITS, FEW = 40, 4
@@ -191,9 +190,7 @@ def main() -> None:
         where = machine(rocmkit=version(rocmkit, "rocmkit"), runs=runs, project=what)
     text = render(where, builds, waits)
     if chosen.write:
-        found = {"machine": where, "builds": builds, "waits": waits}
-        (HERE / "build.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        table.put(HERE / "README.md", text, BEGIN, END)
+        table.publish("build", text, {"machine": where, "builds": builds, "waits": waits}, BEGIN, END)
     sys.stdout.write(text)
 
 

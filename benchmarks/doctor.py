@@ -8,7 +8,6 @@ Needs the package registry, for the environments that it makes; what is measured
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import signal
@@ -23,7 +22,6 @@ import table
 from cases import GROUPS, RIVALS, Case, Cases
 from scratch import Scratch, forget_bytecode, machine, version
 
-HERE = Path(__file__).resolve().parent
 COLD_RUNS = 3
 SLOW_S, SLOW_RUNS = 2.0, 3  # what takes longer than this is run three times
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -212,9 +210,7 @@ def main() -> None:
             where, rows = measure(Path(root).resolve(), chosen)
     text = table.render(where, GROUPS, rows)
     if chosen.write:
-        results = {"machine": where, "rows": [row.published() for row in rows]}
-        (HERE / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-        table.put(HERE / "README.md", text)
+        table.publish("results", text, {"machine": where, "rows": [row.published() for row in rows]})
     sys.stdout.write(text)
 
 

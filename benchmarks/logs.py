@@ -8,7 +8,6 @@ The logs are made here, and the same on every machine. See README.md.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import shutil
@@ -24,7 +23,6 @@ import child
 import table
 from scratch import Scratch, machine, version
 
-HERE = Path(__file__).resolve().parent
 BEGIN, END = "<!-- logs: begin -->", "<!-- logs: end -->"
 LIMIT_S = 600.0
 #: Python's re looks for every pattern in turn: so much of the log is enough to know its pace.
@@ -207,8 +205,7 @@ def main() -> None:
     rows = [case.row() for case in wanted]
     text = render(where, rows, load)
     if chosen.write:
-        (HERE / "logs.json").write_text(json.dumps({"machine": where, "rows": rows, "load_ms": load}, indent=1) + "\n", encoding="utf-8")
-        table.put(HERE / "README.md", text, BEGIN, END)
+        table.publish("logs", text, {"machine": where, "rows": rows, "load_ms": load}, BEGIN, END)
     sys.stdout.write(text)
 
 

@@ -8,7 +8,6 @@ FOLDER holds WAV files of speech. The transducer is the tests' small one; the we
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -21,7 +20,6 @@ import child
 import table
 from scratch import REPOSITORY, Scratch, machine, version
 
-HERE = Path(__file__).resolve().parent
 BEGIN, END = "<!-- models: begin -->", "<!-- models: end -->"
 LIMIT_S = 600.0
 PACKAGES = ("numpy", "onnx", "onnxruntime", "kaldi-native-fbank", "sherpa-onnx")
@@ -169,8 +167,7 @@ def main() -> None:
         where = machine(rocmkit=version(rocmkit, "rocmkit"), packages=packages, runs=chosen.runs)
     text = render(where, rows)
     if chosen.write:
-        (HERE / "models.json").write_text(json.dumps({"machine": where, "rows": rows}, indent=1) + "\n", encoding="utf-8")
-        table.put(HERE / "README.md", text, BEGIN, END)
+        table.publish("models", text, {"machine": where, "rows": rows}, BEGIN, END)
     sys.stdout.write(text)
 
 

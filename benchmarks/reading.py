@@ -8,7 +8,6 @@ FILE and FOLDER are real ones: see README.md for where to have them from. Comman
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import sys
@@ -21,7 +20,6 @@ import child
 import table
 from scratch import Scratch, machine, version
 
-HERE = Path(__file__).resolve().parent
 BEGIN, END = "<!-- reading: begin -->", "<!-- reading: end -->"
 LIMIT_S = 600.0
 SLOW_S = 10.0  # what takes longer than this runs once
@@ -162,8 +160,7 @@ def main() -> None:
     rows = [case.row() for case in wanted]
     text = render(where, rows, chosen.gfx)
     if chosen.write:
-        (HERE / "reading.json").write_text(json.dumps({"machine": where, "rows": rows}, indent=1) + "\n", encoding="utf-8")
-        table.put(HERE / "README.md", text, BEGIN, END)
+        table.publish("reading", text, {"machine": where, "rows": rows}, BEGIN, END)
     sys.stdout.write(text)
 
 

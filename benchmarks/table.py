@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+HERE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,12 @@ def put(readme: Path, text: str, first: str = BEGIN, last: str = END) -> None:
     if not begin or not end:
         raise SystemExit(f"{readme.name} lacks the markers {first} and {last}")
     readme.write_text(f"{before}{first}\n{text}{last}{after}", encoding="utf-8")
+
+
+def publish(name: str, text: str, found: dict[str, Any], *markers: str) -> None:
+    """Keep what was found as NAME.json, and its tables in README.md."""
+    (HERE / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    put(HERE / "README.md", text, *markers)
 
 
 def _machine(machine: dict[str, Any]) -> str:

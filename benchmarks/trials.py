@@ -19,7 +19,6 @@ import child
 import table
 from scratch import Scratch, machine, version
 
-HERE = Path(__file__).resolve().parent
 BEGIN, END = "<!-- trials: begin -->", "<!-- trials: end -->"
 LIMIT_S = 600.0
 
@@ -97,8 +96,7 @@ def main() -> None:
         where = machine(rocmkit=version(rocmkit, "rocmkit"), runs=chosen.runs)
     text = render(where, rows)
     if chosen.write:
-        (HERE / "trials.json").write_text(json.dumps({"machine": where, "rows": rows}, indent=1) + "\n", encoding="utf-8")
-        table.put(HERE / "README.md", text, BEGIN, END)
+        table.publish("trials", text, {"machine": where, "rows": rows}, BEGIN, END)
     sys.stdout.write(text)
 
 
