@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
@@ -40,17 +40,18 @@ _PIECE = 1 << 20
 _F_SETPIPE_SZ = 1031  # linux/fcntl.h
 
 
-def runner(names: Names | None = None, *, trace: bool = True) -> Run:
+def runner(names: Names | None = None, *, trace: bool = True, started: Callable[[int], None] | None = None) -> Run:
     """What runs experiments. In its trials what is private is hidden with `names`.
 
-    With `trace` it is told by ptrace(2) where a program dies. The run raises OSError where a program cannot be started.
+    With `trace` it is told by ptrace(2) where a program dies. `started` hears the number of each program's process as soon as it has one,
+    and must not take long. The run raises OSError where a program cannot be started.
     """
     known_names = names or Names()
 
     def run(experiment: Experiment) -> Trial:
         scratch = scratches.make()
         try:
-            report, said = _Running(experiment, scratch, trace).watch()
+            report, said = _Running(experiment, scratch, trace, started).watch()
         finally:
             sweep(scratch)  # the supervisor has done it, if it lived so long
         if report.cannot:
@@ -65,7 +66,8 @@ def runner(names: Names | None = None, *, trace: bool = True) -> Run:
 class _Running:
     """An experiment while it runs."""
 
-    def __init__(self, experiment: Experiment, scratch: str, trace: bool) -> None:
+    def __init__(self, experiment: Experiment, scratch: str, trace: bool, started: Callable[[int], None] | None) -> None:
+        self.started = started
         self.kept, self.errors, self.faults = Kept(), Kept(), {"stdout": Faults(), "stderr": Faults()}
         self.answers, self.report = Answers(), Report()
         self.rest = b""
@@ -184,7 +186,10 @@ class _Running:
         if name == "report":
             *lines, self.rest = (self.rest + data).split(b"\n")
             for line in lines:
-                self.report.add(json.loads(line))
+                event = json.loads(line)
+                self.report.add(event)
+                if self.started and "untraced" in event:
+                    self.started(event["pid"])
         elif name == "answer":
             self.answers.add(data)
         else:

@@ -1,0 +1,128 @@
+"""The steps of `rocmkit smoke`: load a system's model, transcribe, and look at the process from inside.
+
+A step's answer is a line of at most 4000 bytes, except for lists, which may be longer: what is long is told as a list of pieces.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import math
+import os
+import platform
+import time
+from typing import Any, Dict, Mapping, Optional
+
+from .backends import DISTRIBUTIONS, Ask, Backend
+from .packets import counted
+from .sound import RATE, read, resampled
+
+_TEXT = 300
+_SAMPLE = 512
+_loaded: Dict[str, Any] = {}
+
+
+def smoke_load(step: Mapping[str, Any]) -> Dict[str, Any]:
+    """Load the model."""
+    numpy = importlib.import_module("numpy")
+    module = importlib.import_module(f"{__package__}.backends.{step['module']}")
+    start = time.perf_counter()
+    backend: Backend = module.System(Ask(step["model"], step["device"], step.get("compute_type"), step.get("options", {})))
+    seconds = time.perf_counter() - start
+    _loaded.update(backend=backend, numpy=numpy)
+    runtimes = _hip_runtimes()
+    return {
+        "seconds": round(seconds, 4),
+        "device": backend.device,
+        "dtype": backend.dtype,
+        "weights_bytes": backend.weights_bytes,
+        "versions": _versions(),
+        "claims": [{"kind": "library", "where": where, "value": str(value)[:_TEXT]} for where, value in backend.claims().items()],
+        "notes": [note[:_TEXT] for note in backend.notes()],
+        "gpu_pci": _pci(runtimes[0]) if runtimes else None,
+        "runtimes": runtimes,
+        "packets": counted(),
+    }
+
+
+def smoke_transcribe(step: Mapping[str, Any]) -> Dict[str, Any]:
+    """Transcribe a file. An error of this one is told, so that the next one gets its turn."""
+    numpy, backend = _loaded["numpy"], _loaded["backend"]
+    try:
+        sound, rate = read(numpy, step["file"])
+        samples = resampled(numpy, sound, rate)
+        start = time.perf_counter()
+        text = backend.transcribe(samples)
+        seconds = time.perf_counter() - start
+    except Exception as error:
+        line = next(iter(str(error).splitlines()), "")
+        return {"clip": step["clip"], "error": f"{type(error).__name__}: {line}"[:_TEXT], "packets": counted()}
+    told = {name: value for name, value in text._asdict().items() if name != "text"}
+    return {
+        "clip": step["clip"],
+        **{name: value if not isinstance(value, float) or math.isfinite(value) else None for name, value in told.items()},
+        "audio_s": round(len(samples) / RATE, 3),
+        "seconds": round(seconds, 4),
+        "packets": counted(),
+        "text": [text.text[at : at + _TEXT] for at in range(0, len(text.text), _TEXT)],
+    }
+
+
+def smoke_encode(step: Mapping[str, Any]) -> Dict[str, Any]:
+    """The encoder's output for a file, thinned out."""
+    numpy, backend = _loaded["numpy"], _loaded["backend"]
+    sound, rate = read(numpy, step["file"])
+    made = backend.encode(resampled(numpy, sound, rate)[: 30 * RATE])
+    if made is None:
+        return {"unreached": True}
+    flat = numpy.asarray(made, numpy.float64).ravel()
+    finite = bool(numpy.isfinite(flat).all())
+    every = max(1, -(-len(flat) // _SAMPLE))
+    sample = [float(f"{value:.7g}") for value in flat[::every].tolist()] if finite else []
+    return {
+        "shape": list(numpy.asarray(made).shape),
+        "finite": finite,
+        "norm": float(numpy.sqrt((flat * flat).sum())) if finite else 0.0,
+        "sample": sample,
+    }
+
+
+def smoke_placed(_: Mapping[str, Any]) -> Dict[str, Any]:
+    """Where ONNX Runtime put the operators; nothing where the system does not compute with it."""
+    return {"placed": _loaded["backend"].placed()}
+
+
+def _versions() -> Dict[str, str]:
+    metadata = importlib.import_module("importlib.metadata")
+    found = {"python": platform.python_version()}
+    for name in DISTRIBUTIONS:
+        try:
+            found[name] = str(metadata.version(name))[:80]
+        except Exception:
+            continue  # it is not installed, or nobody knows its version
+    return found
+
+
+def _hip_runtimes() -> "list[str]":
+    """The files of HIP's runtime in this process; two of them are two worlds that do not know of each other's memory."""
+    try:
+        with open("/proc/self/maps", encoding="utf-8", errors="replace") as file:
+            paths = {row[5].strip() for row in (line.split(None, 5) for line in file) if len(row) == 6}
+    except OSError:
+        return []
+    return sorted({os.path.realpath(path) for path in paths if os.path.basename(path).startswith("libamdhip64.so")})
+
+
+def _pci(library: str) -> Optional[str]:
+    """The PCI address of HIP's device 0, from the runtime that is loaded already; None: it tells none."""
+    try:
+        hip = ctypes.CDLL(library, mode=os.RTLD_NOLOAD | os.RTLD_LAZY)
+        buffer = ctypes.create_string_buffer(64)
+        if hip.hipDeviceGetPCIBusId(buffer, len(buffer), 0) != 0:
+            return None
+    except (OSError, AttributeError):
+        return None
+    return buffer.value.decode("ascii", "replace").lower()
+
+
+STEPS = {"smoke_load": smoke_load, "smoke_transcribe": smoke_transcribe, "smoke_encode": smoke_encode, "smoke_placed": smoke_placed}
