@@ -14,23 +14,23 @@ TICK = 1 / os.sysconf("SC_CLK_TCK")
 _END_S = 10.0
 
 
-def descendants(root: int) -> dict[int, float]:
-    """Process ids of all that descend from `root`, with the seconds of processor time that each has taken."""
+def descendants(*roots: int, proc: str = "/proc") -> dict[int, float]:
+    """Process ids of all that descend from one of `roots`, with the seconds of processor time that each has taken."""
     children: dict[int, list[int]] = {}
     seconds: dict[int, float] = {}
-    for name in os.listdir("/proc"):
+    for name in os.listdir(proc):
         if not name.isdecimal():
             continue
         try:
-            with open(f"/proc/{name}/stat", "rb", buffering=0) as file:
+            with open(f"{proc}/{name}/stat", "rb", buffering=0) as file:
                 # proc_pid_stat(5). The second field is a name in brackets, which may hold anything.
                 fields = file.read(1024).rpartition(b")")[2].split()
-            children.setdefault(int(fields[1]), []).append(int(name))
             seconds[int(name)] = (int(fields[11]) + int(fields[12])) * TICK
+            children.setdefault(int(fields[1]), []).append(int(name))
         except (OSError, ValueError, IndexError):
             continue  # it has just ended
     found: dict[int, float] = {}
-    waiting = [root]
+    waiting = list(roots)
     while waiting:
         for pid in children.pop(waiting.pop(), ()):
             found[pid] = seconds[pid]
