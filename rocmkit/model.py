@@ -49,6 +49,15 @@ def convert(value: object, kind: type[T], *, source: str) -> T:
         raise DataError(f"{source}: {error}") from None
 
 
+def from_json(data: bytes, kind: type[T], *, source: str) -> T:
+    """JSON text, whatever it holds, as a `kind`. Raises DataError naming `source` and the path inside it."""
+    try:
+        value = msgspec.json.decode(data)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{source}: {error}") from None
+    return convert(value, kind, source=source)
+
+
 def load_yaml(text: str, *, source: str, own: bool = False) -> Any:
     """Parse YAML strictly: no repeated keys, no aliases, no tags of its own, at most 64 levels deep.
 

@@ -9,10 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
 
-import msgspec
-
 from rocmkit.build.values import PlanStep
-from rocmkit.model import DataError, Model, convert, to_json
+from rocmkit.model import DataError, Model, from_json, to_json
 
 NAME = "state.json"
 T = TypeVar("T")
@@ -55,11 +53,7 @@ def stored(path: Path, kind: type[T], *, mib: int) -> T:
         data = file.read((mib << 20) + 1)
     if len(data) > mib << 20:
         raise DataError(f"{path.name}: it is longer than {mib} MiB")
-    try:
-        value = msgspec.json.decode(data)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path.name}: {error}") from None
-    return convert(value, kind, source=path.name)
+    return from_json(data, kind, source=path.name)
 
 
 def kept(done: Sequence[Done], steps: Sequence[PlanStep]) -> int:
