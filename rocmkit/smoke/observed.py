@@ -9,6 +9,8 @@ from rocmkit.model import Model
 from rocmkit.trial.values import Device, Trial
 
 Timestamps = Literal["word", "segment", "none"]
+#: /dev/kfd: the driver's device, or something else by that name.
+KfdDevice = Literal["driver", "other", "absent", "unknown"]
 
 
 class Evidence(Model, kw_only=True):
@@ -49,6 +51,7 @@ class DrmSeen(Model, kw_only=True):
     pci: str  # drm-pdev
     clients: int = 0  # drm-client-id, each counted once
     vram_bytes: int = 0  # most at once: drm-memory-vram
+    gtt_bytes: int = 0  # most at once: drm-memory-gtt, memory of the machine that the GPU uses; a model lies there on an APU
 
 
 class CardSeen(Model, kw_only=True):
@@ -112,6 +115,7 @@ class Loaded(Model, kw_only=True):
     dtype: str  # float16
     weights_bytes: int | None = None  # None: not known
     versions: dict[str, str] = {}  # by distribution, and of Python
+    records: tuple[str, ...] = ()  # "torch 12ab…": SHA-256 over the digests that the installed wheel brought of its files (its RECORD)
     claims: tuple[Evidence, ...] = ()  # what the library says of where it computes
     notes: tuple[str, ...] = ()  # what is odd about it
     gpu_pci: str | None = None  # the GPU that HIP calls device 0 in this process; None: no HIP in it
@@ -220,7 +224,7 @@ class Observed(Model, kw_only=True):
     cards: tuple[Card, ...] = ()
     wanted: Wanted = Wanted()
     environment: dict[str, str] = {}  # variables that change what is computed where: HSA_OVERRIDE_GFX_VERSION, LD_PRELOAD, …
-    kfd_device: Literal["driver", "other", "absent", "unknown"] = "unknown"  # /dev/kfd: the kernel's device, or something else by that name
+    kfd_device: KfdDevice = "unknown"
     readings: dict[str, str] = {}  # katakana of texts, where something here can read them
     main: Ran | None = None  # None: skipped
     control: Ran | None = None  # with the GPU hidden

@@ -8,6 +8,15 @@ from rocmkit.smoke.observed import Skip, UsedModel
 from rocmkit.trial.values import Device
 
 
+class Found(Model, kw_only=True):
+    """A model on this machine."""
+
+    path: str  # what a library loads it from
+    shown: str  # the same, below the home with ~/
+    bytes: int  # of the files that are loaded
+    lacking: str = ""  # what it is not whole for; empty: it is
+
+
 class Planned(Model, kw_only=True):
     """One system with one model in one Python; `skip` says why it will not run."""
 

@@ -20,6 +20,7 @@ KINDS = {
     "hipblaslt": r"libhipblaslt",
     "hiprtc": r"libhiprtc",
     "rocfft": r"librocfft",
+    "emulator": r"librocjitsu|libhsakmtmodel",  # in place of a GPU
 }
 _KINDS = {kind: re.compile(rf"(?:{name})(?:-[0-9a-f]{{8}})?\.so(?:[.-]|$)") for kind, name in KINDS.items()}
 _LINE = re.compile(

@@ -54,6 +54,7 @@ def test_this_process_reads_itself() -> None:
         ("/x/libLLVM.so.18.1", "llvm"),
         ("/x/llvmlite/binding/libllvmlite.so", "llvm"),
         ("/x/libstdc++.so.6.0.30", "stdcxx"),
+        ("/x/librocjitsu.so", "emulator"),
         ("/x/libgomptoo.so", None),
         ("/x/notlibgomp.so.1", None),
         ("/x/librocblas.so.4.txt", "rocblas"),
