@@ -27,7 +27,9 @@ from rocmkit.report.buildvalues import Building, Builds, Planned, Plans
 from rocmkit.report.diff import Diff
 from rocmkit.report.log import LogReport
 from rocmkit.report.published import Report, Reports
+from rocmkit.smoke.result import Smoke
 from rocmkit.smoke.values import Transcript
+from rocmkit.smoke.verified import Verified
 from tools.dockerfiles import dockerfiles
 from tools.schema import field_words, schema
 
@@ -56,6 +58,8 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
     "recipes-check-1": (listed.Checked, "rocmkit recipes check --json"),
     "recording-1": (Recording, "the file of rocmkit doctor --record"),
     "rewrite-1": (Rewritten, "rocmkit rewrite --json"),
+    "smoke-1": (Smoke, "rocmkit smoke --json"),
+    "smoke-verified-1": (Verified, "rocmkit smoke --verify FILE --json"),
     "transcript-1": (Transcript, "rocmkit transcribe --json"),
 }
 
@@ -85,7 +89,9 @@ def _index(pages: tuple[explain.Page, ...]) -> str:
         "No check looks for these: `rocmkit explain --log FILE` finds them in what a program printed.",
         "",
     ]
-    lines += _table("failure", [page for page in pages if page.code not in checks])
+    lines += _table("failure", [page for page in pages if page.code not in checks and not page.code.startswith("RK7")])
+    lines += ["", "## What smoke shows", "", "What `rocmkit smoke` says of a system where it does not pass.", ""]
+    lines += _table("outcome", [page for page in pages if page.code.startswith("RK7")])
     return "\n".join(lines) + "\n"
 
 

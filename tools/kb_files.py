@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 
-from rocmkit.kb import build, gpus, issues, packages, releases, reports, systems, targets, toggles, values
+from rocmkit.kb import backends, build, gpus, issues, packages, releases, reports, systems, targets, toggles, values
 from rocmkit.model import DataError, convert, load_yaml
 
 Files = dict[str, Any]
 
 SHAPES: dict[str, type] = {
+    "backends": backends._File,
     "build": build._File,
     "ctranslate2": values.CTranslate2Wheels,
     "logs": issues._LogFile,

@@ -30,8 +30,8 @@ SOURCE = re.compile(
     r"https://[\w-]+(\.[\w-]+)+(/\S*)?|[\w.-]+/[\w.-]+(#[0-9]+|(@[\w./-]+)?( [\w./*+-]+)?)"
     r"|[\w-]+ [\w.]+ wheel(, METADATA)?|[\w-]+ on the Python package index|GNU [\w ]+ po/\w+\.po"
 )
-#: Codes of failures that only logs show: builds, and the rest.
-CODE = re.compile(r"RK[69][0-9]{2}")
+#: Codes of failures that no check looks for: builds, what smoke finds, and the rest.
+CODE = re.compile(r"RK[679][0-9]{2}")
 #: What a group called gfx may be made of, so that it holds the name of an architecture and nothing else.
 GFX = re.compile(r"gfx(?:[0-9a-f]|\[[0-9a-f-]+\]|\{[0-9]+(?:,[0-9]+)?\}|[|?]|\((?:\?:)?|\))+")
 #: So long is the run of literal characters that a pattern has to hold: of an error text; of what tells a context or a project.
@@ -165,8 +165,11 @@ def _signatures(_: str, issue: Issue) -> Iterator[str]:
     for name, count in Counter(one.id for one in issue.signatures).items():
         if count > 1:
             yield f"two signatures are called {name}"
-    if not issue.signatures:
-        yield "it has no signature"
+    seen = bool(issue.page and issue.page.looks and issue.page.sources)
+    if not issue.signatures and not seen:
+        yield "it has no signature, and no page with sources that says what it is seen by"
+    if issue.code.startswith("RK7") and not seen:
+        yield "its page has no sources, or does not say what it is seen by"
     for one in issue.signatures:
         if bool(one.within) is not (len(one.lines) > 1) or one.within < 0:
             yield f"{one.id}: within is {one.within} for {len(one.lines)} lines"

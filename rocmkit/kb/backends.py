@@ -33,8 +33,6 @@ class BackendModel(Model, kw_only=True):
     """It writes kana alone."""
     english_only: bool = False
     """It knows no Japanese."""
-    files: tuple[str, ...] = ()
-    """Of the hub's files only those that match; empty: all. `!` before a pattern leaves out what matches."""
     cer_pass: float = 0.30
     """Reading error rate up to which it passes on the clips that rocmkit brings."""
     cer_expected: float
@@ -58,10 +56,14 @@ class Backend(Row, kw_only=True):
     """What that file is given beside the model."""
     needs: tuple[str, ...]
     """Distributions that have to be there, by their normalised names; `a|b` is met by either."""
-    install: tuple[str, ...]
-    """Arguments of `pip install` that bring them, the engine for AMD GPUs apart; one call each."""
+    install: tuple[str, ...] = ()
+    """Arguments of `pip install` that bring them, the engine for AMD GPUs apart; one call each. Empty: those of the system."""
+    install_mb: int
+    """About so many megabytes of disk they take then, with what they need, the engine apart."""
     place: Place
     """Where its models lie."""
+    files: tuple[str, ...] = ()
+    """Of the files that the hub has of a model only those that match: see smoke/inside/picking.py; empty: all."""
     models: tuple[BackendModel, ...]
     """The one that is taken by itself first."""
     timestamps: Literal["word", "segment", "none"]

@@ -1,7 +1,8 @@
 """Known issues: what the error text of a failure looks like, and the words that go with it.
 
 One file an issue, `kb/issues/ID.yaml`. An issue that a check finds too has the check's code and id, and its page and severity come
-from there; one that only a log can show brings its own (RK6xx for failed builds, RK9xx for the rest).
+from there; one that only a log can show brings its own (RK6xx for failed builds, RK9xx for the rest). What `rocmkit smoke` finds
+(RK7xx) has no text that a log would show: its page says what it is seen by.
 """
 
 from __future__ import annotations
@@ -71,6 +72,10 @@ class IssuePage(Model, kw_only=True):
     """Why it matters."""
     ignore: str
     """When it is safe to ignore."""
+    looks: str = ""
+    """What it is seen by, where that is no text in a log; empty: by its signatures."""
+    sources: tuple[str, ...] = ()
+    """Public places that say so, where no signature has any."""
 
 
 class Issue(Model, kw_only=True):
@@ -90,7 +95,8 @@ class Issue(Model, kw_only=True):
     """Issues that explain this one where a log shows both, beside those that the check names."""
     fix: IssueFix | None = None
     """None: the check's page says what to do."""
-    signatures: tuple[Signature, ...]
+    signatures: tuple[Signature, ...] = ()
+    """Error texts that it is known by. Empty: none is, and its page says what it is seen by."""
 
 
 class Context(Row, kw_only=True):

@@ -1,4 +1,4 @@
-"""`rocmkit explain`: the page of a check, or of a failure that only logs show, offline."""
+"""`rocmkit explain`: the page of a check, or of a failure that only logs or `rocmkit smoke` show, offline."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 from rocmkit.doctor.check import HEADINGS, Check, all_checks
 from rocmkit.errors import UsageError
 from rocmkit.kb import issues as kb
-from rocmkit.kb.issues import Issue, IssueFix, Signature
+from rocmkit.kb.issues import Issue, IssueFix, IssuePage, Signature
 from rocmkit.kb.patterns import readable, shape
 from rocmkit.model import Model
 
@@ -60,7 +60,7 @@ def issue_page(issue: Issue) -> Page:
     if issue.page is None or issue.severity is None:
         raise ValueError(f"{issue.code}: an issue without a check needs a page and a severity")
     sections = (
-        f"No check looks for this: a log alone shows it. {_KNOWN_BY}\n\n" + _texts(issue),
+        "\n\n".join(_looks(issue.page, issue)),
         issue.page.why,
         "\n\n".join(_fixes(issue)),
         issue.page.ignore,
@@ -75,6 +75,15 @@ def issue_page(issue: Issue) -> Page:
         sections=dict(zip(HEADINGS, sections, strict=True)),
         log=_log(issue),
     )
+
+
+def _looks(own: IssuePage, issue: Issue) -> Iterator[str]:
+    """What it is seen by."""
+    if own.looks:
+        yield own.looks
+    if issue.signatures:
+        yield ("" if own.looks else "No check looks for this: a log alone shows it. ") + _KNOWN_BY
+        yield _texts(issue)
 
 
 _KNOWN_BY = "`rocmkit explain --log` knows it by these texts, in which … stands for anything and N for a number:"
@@ -147,7 +156,8 @@ def _code(text: str) -> str:
 
 
 def _sources(issue: Issue) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(source for signature in issue.signatures for source in signature.sources))
+    own = issue.page.sources if issue.page else ()
+    return tuple(dict.fromkeys((*own, *(source for signature in issue.signatures for source in signature.sources))))
 
 
 def find(name: str) -> Page:
@@ -175,7 +185,7 @@ def listing() -> Listing:
 
 
 def _without_check() -> tuple[Issue, ...]:
-    """The failures that only logs show."""
+    """The failures that only logs show, and those that smoke finds."""
     return tuple(issue for issue in kb.issues() if issue.page)
 
 

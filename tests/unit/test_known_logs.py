@@ -49,7 +49,7 @@ def samples() -> dict[str, Samples]:
 
 
 SAMPLES = samples()
-ISSUES = {issue.id: issue for issue in issues()}
+ISSUES = {issue.id: issue for issue in issues() if issue.signatures}
 
 
 def cases(kind: str) -> list[Any]:

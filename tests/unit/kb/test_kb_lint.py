@@ -170,6 +170,30 @@ def test_a_planted_fault_is_found(root: Path, file: str, old: str, new: str, wor
     assert any(words in fault for fault in faults(root)), faults(root)
 
 
+OF_SMOKE = """
+code: RK799
+id: smoke-out
+title: "The smoke went out"
+severity: note
+page: {summary: "It went out.", why: "It matters.", ignore: "Never.", looks: "The eye.", sources: ["ROCm/ROCm#1"]}
+fix: {text: "Light it."}
+"""
+
+
+def test_what_smoke_finds_needs_no_text_but_words_and_sources(root: Path) -> None:
+    path = root / "issues/smoke-out.yaml"
+    path.write_text(OF_SMOKE)
+    assert faults(root) == []
+    for lost in (', looks: "The eye."', ', sources: ["ROCm/ROCm#1"]'):
+        path.write_text(OF_SMOKE.replace(lost, ""))
+        assert faults(root) == [
+            "issues/smoke-out: it has no signature, and no page with sources that says what it is seen by",
+            "issues/smoke-out: its page has no sources, or does not say what it is seen by",
+        ]
+    path.write_text(OF_SMOKE.replace("ROCm/ROCm#1", "a friend"))
+    assert any("of no known shape: 'a friend'" in fault for fault in faults(root))
+
+
 def test_a_file_that_nobody_reads_is_a_fault(root: Path) -> None:
     (root / "extra.yaml").write_text("a: 1\n")
     assert faults(root) == ["extra: tools/kb_files.py does not know its shape"]
