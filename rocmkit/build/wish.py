@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from rocmkit.build.values import Ask, Launcher, Plan, Result
 from rocmkit.errors import UsageError
 from rocmkit.facts import Facts, Gap
 from rocmkit.host.base import Host
+from rocmkit.host.cache import cache
 from rocmkit.kb.when import Layout
 from rocmkit.model import DataError, Model
 
@@ -168,7 +168,7 @@ def cached(name: str, toolchain: Toolchain, archs: tuple[str, ...]) -> Result | 
         planned = plan(one, toolchain, Ask(archs=archs, work=IN_IMAGE, out=OUT_OF_IMAGE))
     except (KeyError, DataError, OSError, UsageError):
         return None
-    return results.cached(replace(planned, work=str(cache() / folder_name(planned))))
+    return results.cached(replace(planned, work=str(cache("build") / folder_name(planned))))
 
 
 def _others(asked: Sequence[Loaded]) -> tuple[Recipe, ...]:
@@ -183,7 +183,7 @@ def _others(asked: Sequence[Loaded]) -> tuple[Recipe, ...]:
 def work_of(plan: Plan, wish: Wish, *, several: bool) -> Path:
     """The folder that a plan works in: a part of --work where it is one of several, else one of its own in the user's cache."""
     if wish.work is None:
-        return cache() / folder_name(plan)
+        return cache("build") / folder_name(plan)
     return real(wish.work) / plan.recipe if several else real(wish.work)
 
 
@@ -191,13 +191,6 @@ def folder_name(plan: Plan) -> str:
     """What a plan's own work folder is called: two plans that cannot share one have two names."""
     words = (plan.recipe, plan.local_version, *((plan.toolchain.python.tag,) if plan.wheel else ()))
     return re.sub(r"[^\w.-]", "-", "-".join(words))  # a plus sign is a sign of CMake's expressions
-
-
-def cache() -> Path:
-    """The folder of builds in the user's cache (XDG Base Directory Specification). Raises UsageError where there is no home."""
-    base = os.environ.get("XDG_CACHE_HOME", "")  # a host would hide the user's name in it, which makes another folder of it
-    # That specification: what is not absolute is to be ignored.
-    return (Path(base) if base.startswith("/") else real("~/.cache")) / "rocmkit" / "build"
 
 
 def real(typed: str) -> Path:

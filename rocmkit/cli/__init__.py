@@ -14,6 +14,7 @@ from rocmkit.cli.inspect import inspect
 from rocmkit.cli.options import EXIT_CODES
 from rocmkit.cli.recipes import recipes
 from rocmkit.cli.rewrite import rewrite
+from rocmkit.cli.smoke import smoke
 from rocmkit.cli.transcribe import transcribe
 
 
@@ -39,8 +40,9 @@ def cli() -> None:
       rocmkit recipes                     what rocmkit can build
       rocmkit rewrite enc.onnx -o new.onnx  take out what a provider dies of
       rocmkit transcribe speech.wav --model ~/reazonspeech-k2-v2
+      rocmkit smoke                       prove that Japanese speech is transcribed on the GPU
     """
 
 
-for command in (doctor, diff, explain, inspect, bisect, build, recipes, rewrite, transcribe):
+for command in (doctor, diff, explain, inspect, bisect, build, recipes, rewrite, transcribe, smoke):
     cli.add_command(command)

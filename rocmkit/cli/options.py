@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,18 +28,47 @@ Exit codes, the same in every output format:
 LOG = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 
 
-class Seconds(click.FloatRange):
+class _Number(click.FloatRange):
+    what = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number. Fails for "nan", which is in no range and out of none."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"nan is no {self.what}", param, ctx)
+        return number
+
+
+class Seconds(_Number):
     """How long something may take, at least a second."""
+
+    what = "time"
 
     def __init__(self) -> None:
         super().__init__(min=1)
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number. Fails for "nan", which is in no range and out of none."""
-        seconds = float(super().convert(value, param, ctx))
-        if math.isnan(seconds):
-            self.fail("nan is no time", param, ctx)
-        return seconds
+
+class Rate(_Number):
+    """A share of errors."""
+
+    what = "rate"
+
+    def __init__(self) -> None:
+        super().__init__(min=0, max=1)
+
+
+def memory(_: click.Context, __: click.Parameter, typed: str | None) -> int | None:
+    """Bytes, of 8GiB, 8G, 7.5GiB or 512MiB; GB is a thousand million, as disks have it. Fails for what is no amount, or nothing."""
+    if typed is None:
+        return None
+    found = re.fullmatch(r"\s*([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*([KMGT]?)(iB|B)?\s*", typed, re.ASCII | re.IGNORECASE)
+    if found is None:
+        raise click.BadParameter(f"{typed!r} is no amount of memory, as 8GiB is")
+    number, letter, unit = found.groups()
+    amount = int(float(number) * (1000 if (unit or "").lower() == "b" else 1024) ** " KMGT".index(letter.upper() or " "))
+    if not amount:
+        raise click.BadParameter("nothing is no limit")
+    return amount
 
 
 def form_of(as_json: bool, form: str | None) -> str:
@@ -70,8 +100,8 @@ def starting(python: str, host: Host) -> Iterator[None]:
 def not_onto(output: Path | None, *inputs: Path) -> None:
     """Raise UsageError where what comes of it would be written over what it is made of."""
     for one in inputs:
-        with contextlib.suppress(OSError):  # one of them is not there
-            if output is not None and output.is_file() and output.samefile(one):
+        with contextlib.suppress(OSError, RuntimeError):  # no such name can be
+            if output is not None and (output.resolve() == one.resolve() or (output.is_file() and output.samefile(one))):
                 raise UsageError(f"{output} is what is read: it would be lost", "name another file with -o")
 
 

@@ -16,7 +16,7 @@ from rocmkit.sources import surveyed
 
 if TYPE_CHECKING:
     from rocmkit.facts import Facts
-    from rocmkit.smoke.tokens import Tokens
+    from rocmkit.smoke.inside.tokens import Tokens
     from rocmkit.smoke.values import Asked, ModelFile, Part, Precision
 
 #: A list of tokens has some thousands of lines.
@@ -73,7 +73,7 @@ def transcribe(
       rocmkit transcribe talk.mp3 --model ~/reazonspeech-k2-v2 --provider cpu --python ~/venv
     """
     from rocmkit.report.summary import counted
-    from rocmkit.smoke.model_files import TOKENS
+    from rocmkit.smoke.inside.k2_files import TOKENS
     from rocmkit.smoke.transcribe import Ask
     from rocmkit.smoke.transcribe import transcribe as transcribed
     from rocmkit.trial.run import runner
@@ -127,16 +127,15 @@ def _models(folder: Path, precision: Precision | None) -> dict[Part, ModelFile]:
 
 
 def _tokens(path: Path) -> Tokens:
-    from rocmkit.model import DataError
-    from rocmkit.smoke.tokens import parse
+    from rocmkit.smoke.inside.tokens import BadTokens, parse
 
     try:
         with path.open("rb") as file:
             data = file.read(_TOKENS_BYTES + 1)
         if len(data) > _TOKENS_BYTES:
-            raise DataError(f"{path} is larger than any list of tokens")
+            raise BadTokens(f"{path} is larger than any list of tokens")
         return parse(data, source=str(path))
-    except (OSError, DataError) as error:
+    except (OSError, BadTokens) as error:
         raise UsageError(f"cannot read the tokens: {error}", "take tokens.txt from where the model is from") from None
 
 

@@ -69,7 +69,7 @@ def _fault(judgement: Judgement, fault: Fault) -> Iterator[str]:
     yield inline(fault.message)
     yield ""
     for seen in fault.seen:
-        yield f"- seen in `{_code(seen.where)}`: {inline(seen.what)}"
+        yield f"- seen in `{code(seen.where)}`: {inline(seen.what)}"
     if fault.cause:
         yield f"- cause: {inline(fault.cause)}"
     if fault.fix:
@@ -123,7 +123,7 @@ def _match(one: LogMatch) -> Iterator[str]:
     yield f"#### {one.code} {inline(one.title)} ({one.severity}{likely})"
     yield ""
     for text in one.excerpt.split("\n"):
-        yield f"- {place(one)}: `{_code(text)}`"
+        yield f"- {place(one)}: `{code(text)}`"
     yield f"- cause: {inline(one.cause)}"
     if one.explained_by:
         yield f"- it follows from {one.explained_by}"
@@ -168,5 +168,6 @@ def _cell(text: str) -> str:
     return inline(text).replace("|", "\\|")
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
+    """What can stand between backquotes."""
     return " ".join(clean(text).split()).replace("`", "'")

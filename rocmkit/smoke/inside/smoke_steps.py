@@ -5,24 +5,27 @@ A step's answer is a line of at most 4000 bytes, except for lists, which may be 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import hashlib
 import importlib
 import math
 import os
 import platform
 import time
-from typing import Any, Dict, Mapping, Optional
+from pathlib import Path
+from typing import Any, Mapping
 
 from .backends import DISTRIBUTIONS, Ask, Backend
 from .packets import counted
-from .sound import RATE, read, resampled
+from .sound import RATE, NoSound, read, resampled
 
 _TEXT = 300
 _SAMPLE = 512
-_loaded: Dict[str, Any] = {}
+_loaded: dict[str, Any] = {}
 
 
-def smoke_load(step: Mapping[str, Any]) -> Dict[str, Any]:
+def smoke_load(step: Mapping[str, Any]) -> dict[str, Any]:
     """Load the model."""
     numpy = importlib.import_module("numpy")
     module = importlib.import_module(f"{__package__}.backends.{step['module']}")
@@ -37,6 +40,7 @@ def smoke_load(step: Mapping[str, Any]) -> Dict[str, Any]:
         "dtype": backend.dtype,
         "weights_bytes": backend.weights_bytes,
         "versions": _versions(),
+        "records": _records(),
         "claims": [{"kind": "library", "where": where, "value": str(value)[:_TEXT]} for where, value in backend.claims().items()],
         "notes": [note[:_TEXT] for note in backend.notes()],
         "gpu_pci": _pci(runtimes[0]) if runtimes else None,
@@ -45,7 +49,7 @@ def smoke_load(step: Mapping[str, Any]) -> Dict[str, Any]:
     }
 
 
-def smoke_transcribe(step: Mapping[str, Any]) -> Dict[str, Any]:
+def smoke_transcribe(step: Mapping[str, Any]) -> dict[str, Any]:
     """Transcribe a file. An error of this one is told, so that the next one gets its turn."""
     numpy, backend = _loaded["numpy"], _loaded["backend"]
     try:
@@ -68,10 +72,13 @@ def smoke_transcribe(step: Mapping[str, Any]) -> Dict[str, Any]:
     }
 
 
-def smoke_encode(step: Mapping[str, Any]) -> Dict[str, Any]:
+def smoke_encode(step: Mapping[str, Any]) -> dict[str, Any]:
     """The encoder's output for a file, thinned out."""
     numpy, backend = _loaded["numpy"], _loaded["backend"]
-    sound, rate = read(numpy, step["file"])
+    try:
+        sound, rate = read(numpy, step["file"])
+    except NoSound:  # as was told when it was to be transcribed
+        return {"unreached": True}
     made = backend.encode(resampled(numpy, sound, rate)[: 30 * RATE])
     if made is None:
         return {"unreached": True}
@@ -87,33 +94,39 @@ def smoke_encode(step: Mapping[str, Any]) -> Dict[str, Any]:
     }
 
 
-def smoke_placed(_: Mapping[str, Any]) -> Dict[str, Any]:
+def smoke_placed(_: Mapping[str, Any]) -> dict[str, Any]:
     """Where ONNX Runtime put the operators; nothing where the system does not compute with it."""
     return {"placed": _loaded["backend"].placed()}
 
 
-def _versions() -> Dict[str, str]:
+def _versions() -> dict[str, str]:
     metadata = importlib.import_module("importlib.metadata")
     found = {"python": platform.python_version()}
     for name in DISTRIBUTIONS:
-        try:
+        with contextlib.suppress(Exception):  # it is not installed, or nobody knows its version
             found[name] = str(metadata.version(name))[:80]
-        except Exception:
-            continue  # it is not installed, or nobody knows its version
     return found
 
 
-def _hip_runtimes() -> "list[str]":
+def _records() -> list[str]:
+    """A digest of what each distribution's wheel says of its files, whatever pip added to that when it was installed."""
+    metadata = importlib.import_module("importlib.metadata")
+    found = []
+    for name in DISTRIBUTIONS:
+        with contextlib.suppress(Exception):  # it is not installed, or not from a wheel
+            lines = metadata.distribution(name).read_text("RECORD").splitlines()
+            own = sorted(line for line in lines if ",sha256=" in line and ".dist-info/" not in line and not line.startswith(".."))
+            found.append(f"{name} {hashlib.sha256(chr(10).join(own).encode()).hexdigest()}")
+    return found
+
+
+def _hip_runtimes() -> list[str]:
     """The files of HIP's runtime in this process; two of them are two worlds that do not know of each other's memory."""
-    try:
-        with open("/proc/self/maps", encoding="utf-8", errors="replace") as file:
-            paths = {row[5].strip() for row in (line.split(None, 5) for line in file) if len(row) == 6}
-    except OSError:
-        return []
-    return sorted({os.path.realpath(path) for path in paths if os.path.basename(path).startswith("libamdhip64.so")})
+    mapped = importlib.import_module("rocmkit_trial_inside.worker").mapped
+    return sorted({str(Path(path).resolve()) for path in mapped() if Path(path).name.startswith("libamdhip64.so")})
 
 
-def _pci(library: str) -> Optional[str]:
+def _pci(library: str) -> str | None:
     """The PCI address of HIP's device 0, from the runtime that is loaded already; None: it tells none."""
     try:
         hip = ctypes.CDLL(library, mode=os.RTLD_NOLOAD | os.RTLD_LAZY)

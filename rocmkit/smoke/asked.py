@@ -1,0 +1,121 @@
+"""From what was typed to cases that ran: this machine's environments, cards, models and hook, and the cases one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from rocmkit.errors import UsageError
+from rocmkit.facts import Facts, Gap
+from rocmkit.host.base import Host
+from rocmkit.host.cache import cache
+from rocmkit.kb.backends import backend
+from rocmkit.kb.providers import NAMES
+from rocmkit.kb.systems import Engine
+from rocmkit.placement.ways import brings
+from rocmkit.smoke.bring import brought
+from rocmkit.smoke.cards import cards_of
+from rocmkit.smoke.choose import Environment, Wish, choose, named, resolved, size_of
+from rocmkit.smoke.hook import hooked
+from rocmkit.smoke.judge import judge
+from rocmkit.smoke.models import finder, places
+from rocmkit.smoke.observed import Clip, Observed, Wanted
+from rocmkit.smoke.planned import Planned
+from rocmkit.smoke.progress import Progress
+from rocmkit.smoke.result import Smoke
+from rocmkit.smoke.run import Room, Tell
+from rocmkit.smoke.series import series
+from rocmkit.smoke.verdict import verdict
+from rocmkit.smoke.watch import kfd_device
+from rocmkit.trial.run import runner
+
+#: Looks at an interpreter and at the machine.
+Survey = Callable[[str | None], tuple[Facts, Host]]
+
+
+class Asked(NamedTuple):
+    """What was typed."""
+
+    wish: Wish
+    clips: tuple[Clip, ...]
+    wanted: Wanted
+    max_cer: float | None
+    timeout_s: float
+    resume: Path | None
+
+
+class Done(NamedTuple):
+    """What came of it."""
+
+    smoke: Smoke
+    observed: tuple[Observed, ...]
+    facts: Facts
+
+
+def by_system(typed: Sequence[str]) -> dict[str, str]:
+    """The words of --python, `PATH` or `SYSTEM=PATH`, by system; "" for all others. Raises UsageError."""
+    found: dict[str, str] = {}
+    for word in typed:
+        name, sign, path = word.partition("=")
+        if not sign or "/" in name:  # a path may have that sign in it
+            name, path = "", word
+        if not path:
+            raise UsageError(f"--python {word}: no path", "write PATH or SYSTEM=PATH")
+        name = name and named(name).id
+        if found.setdefault(name, path) != path:
+            raise UsageError(f"--python names two for {name or 'all systems'}", "name one")
+    return found
+
+
+def run(asked: Asked, survey: Survey, environ: Mapping[str, str], *, warn: Tell, tell: Tell | None = None) -> Done:
+    """Run what was asked for. What Ctrl-C broke off is told with what was done until then. Raises UsageError.
+
+    `warn` hears what is amiss and ends nothing, `tell` what is being done.
+    """
+    wish = resolved(asked.wish)
+    facts, host = survey(wish.pythons.get("") or None)
+    own = {system: survey(path)[0] for system, path in wish.pythons.items() if system}
+    environments = {system: _environment(one) for system, one in {**own, "": facts}.items()}
+    cards, where = cards_of(facts), places(environ, Path.home())
+    engines: dict[Engine, tuple[str, ...]] = {"onnxruntime": brings(facts, NAMES["rocm"])}
+
+    def with_model(case: Planned) -> Planned:
+        def told(there: int, total: int) -> None:
+            if tell:
+                tell(f"{case.backend.id}: fetching {case.model.id}, {size_of(there)}{f' of {size_of(total)}' if total else ''}")
+
+        real = replace(case, python=host.private.reveal(case.python))
+        return replace(brought(real, where, runner(host.private), told), python=case.python)
+
+    cases = choose(wish, environments, cards, finder(where), engines)
+    room = Room(
+        names=host.private,
+        cards=cards,
+        wanted=asked.wanted,
+        hooked=hooked(cache("smoke")),
+        kfd_device=kfd_device(),
+        timeout_s=asked.timeout_s,
+        max_cer=asked.max_cer,
+        environ=environ,
+    )
+    seen: list[Observed] = []
+    interrupted = False
+    with ExitStack() as stack:
+        progress = stack.enter_context(Progress.open(asked.resume)) if asked.resume else None
+        try:
+            bring = with_model if wish.every else None
+            seen.extend(series(cases, asked.clips, room, warn=warn, progress=progress, bring=bring, tell=tell))
+        except KeyboardInterrupt:
+            interrupted = True
+    judged = [judge(one, backend(one.backend)) for one in seen]
+    return Done(verdict(judged, cards, interrupted=interrupted), tuple(seen), facts)
+
+
+def _environment(facts: Facts) -> Environment:
+    if isinstance(facts.python, Gap):
+        return Environment(python="python3", problem=f"no Python to run it in: {facts.python.detail}")
+    return Environment(python=facts.python.executable, packages=facts.python.packages, facts=facts.python)
