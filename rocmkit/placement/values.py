@@ -9,11 +9,9 @@ from msgspec import Meta
 from rocmkit.kb.providers import NAMES
 from rocmkit.model import Model
 from rocmkit.onnx.values import Advice
+from rocmkit.trial.inside.operators import Kind
 from rocmkit.trial.values import Trial
 
-#: Compute: what a model's time goes into. Fused: a node that a provider made of many. Control: If and Loop, whose time is that of the nodes
-#: inside. Shape: arithmetic on sizes, which ONNX Runtime puts on the processor on purpose. Copy: between processor and GPU.
-Kind = Literal["compute", "fused", "control", "shape", "copy", "other"]
 #: Elsewhere: nothing of it runs there. Vanished: the session goes on without the provider. Died: making or running it did not end well.
 Verdict = Literal["wholly", "partly", "elsewhere", "vanished", "died", "unknown"]
 

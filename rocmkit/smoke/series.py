@@ -24,7 +24,7 @@ def series(
     bring: Bring | None = None,
     tell: Tell | None = None,
 ) -> Iterator[Observed]:
-    """What was seen of each. Where --resume cannot be written any more, `warn` hears of it, and all goes on: hours of results count more."""
+    """What was seen of each. Where --resume cannot be written any more, `warn` hears of it, and the rest runs all the same."""
     for number, one in enumerate(planned, 1):
 
         def say(text: str, number: int = number) -> None:

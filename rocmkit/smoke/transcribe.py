@@ -19,18 +19,14 @@ from rocmkit.model import DataError, Model, convert
 from rocmkit.onnx.advice import advise
 from rocmkit.onnx.read import read
 from rocmkit.smoke.inside.sound import RATE
-from rocmkit.smoke.tokens import Tokens, piece_of, text_of
+from rocmkit.smoke.inside.tokens import Tokens, piece_of, text_of
+from rocmkit.smoke.inside.transducer import BUCKETS, PIECE_S, WHOLE_S
 from rocmkit.smoke.values import PARTS, Asked, Heard, ModelFile, Part, Piece, Token, Transcript
 from rocmkit.trial.values import Device, Experiment, Limits, Run, Trial
 from rocmkit.trial.words import ELSEWHERE, ending
 from rocmkit.trial.work import worker
 
 INSIDE = Path(__file__).with_name("inside")
-#: What the encoder is padded to, in frames of a hundredth of a second: from 4 to 64 seconds, each about half as long again. All are
-#: 32 n + 7: the first convolutions lose 7 frames and halve the rest, and 16 n divides by all that a zipformer downsamples by.
-BUCKETS = (423, 807, 1415, 2215, 3815, 6407)
-#: What lasts longer than `WHOLE_S` is cut about every `PIECE_S`: attention takes memory with the square of the length.
-WHOLE_S, PIECE_S = 60.0, 30.0
 _MISSING = re.compile(r"(\S{1,200}\.so(?:\.\d+)*): cannot open shared object file")
 _NO_MODULE = re.compile(r"(?:ModuleNotFoundError|ImportError): ")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rocmkit.host.names import Names
+from rocmkit.smoke.inside.tokens import parse
 from rocmkit.smoke.model_files import pick
-from rocmkit.smoke.tokens import parse
 from rocmkit.smoke.transcribe import Ask, transcribe
 from rocmkit.smoke.values import Heard, Transcript
 from rocmkit.trial.run import runner

@@ -104,8 +104,7 @@ def placement_run(step: Mapping[str, Any]) -> Measured:
         _KEPT.got = session.run(None, feed)
         took.append(time.perf_counter() - start)
     profile = session.end_profiling()
-    with open(profile, encoding="utf-8", errors="replace") as file:
-        runs, unread = sums(iter(lambda: file.readline(_LINE_BYTES), ""))
+    runs, unread = summed(profile)
     shutil.rmtree(_KEPT.folder, ignore_errors=True)
     counted = runs[1:] or runs
     rows = mean(counted)
@@ -118,6 +117,12 @@ def placement_run(step: Mapping[str, Any]) -> Measured:
         "more": max(len(rows) - _MAX_ROWS, 0),
         "rows": rows[:_MAX_ROWS],
     }
+
+
+def summed(profile: str) -> tuple[list[dict[Key, list[int]]], int]:
+    """The same as `sums`, of a file."""
+    with open(profile, encoding="utf-8", errors="replace") as file:
+        return sums(iter(lambda: file.readline(_LINE_BYTES), ""))
 
 
 def sums(lines: Iterable[str]) -> tuple[list[dict[Key, list[int]]], int]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rocmkit.model import DataError, convert, to_builtins
 from rocmkit.placement import judge
 from rocmkit.placement.values import CPU, Ran, Row, Summed
+from rocmkit.trial.inside.operators import kind_of
 
 ROCM, MIGRAPHX = "ROCMExecutionProvider", "MIGraphXExecutionProvider"
 
@@ -52,7 +53,7 @@ INT8 = (told("MatMulInteger", CPU, 344, 12_340, "int32"), told("DynamicQuantizeL
     ],
 )
 def test_kinds(op: str, dtype: str, elements: int, kind: str) -> None:
-    assert judge.kind_of(op, dtype, elements) == kind
+    assert kind_of(op, dtype, elements) == kind
 
 
 def test_shape_arithmetic_on_the_processor_is_no_loss() -> None:

@@ -19,8 +19,9 @@ from rocmkit.kb.providers import NAMES
 from rocmkit.smoke.inside.greedy import WrongNumbers, search
 from rocmkit.smoke.inside.sessions import CPU, ON_GPU, NoProvider, choose, open_on
 from rocmkit.smoke.inside.sound import NoSound, read, resampled, wave
+from rocmkit.smoke.inside.transducer import BUCKETS
 from rocmkit.smoke.inside.windows import bucket, cuts
-from rocmkit.smoke.transcribe import BUCKETS, INSIDE
+from rocmkit.smoke.transcribe import INSIDE
 from rocmkit.trial.inside import onnx_steps
 from tests.support.transcribing import raw_wav, wav
 from tests.support.worker import ask
@@ -209,9 +210,11 @@ def test_which_provider_is_taken() -> None:
     found, left_out = choose(Offers([]), "auto", "joiner.onnx")
     assert found == CPU and left_out == [f"this onnxruntime was built without {rocm} and {migraphx}; it has {CPU}"]
     assert choose(Offers([rocm]), "cpu", "joiner.onnx") == (CPU, [])
+    assert choose(Offers([migraphx]), "gpu", "joiner.onnx") == (migraphx, [])
     for offers in (Offers([]), Offers([rocm], [rocm])):
-        with pytest.raises(NoProvider):
-            choose(offers, "rocm", "joiner.onnx")
+        for asked in ("rocm", "gpu"):
+            with pytest.raises(NoProvider, match=rocm):
+                choose(offers, asked, "joiner.onnx")
 
 
 @pytest.mark.parametrize("provider", [CPU, "ROCMExecutionProvider"])
@@ -230,5 +233,5 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
 def test_the_worker_knows_the_steps_of_a_folder(tmp_path: Path) -> None:
     """And imports nothing of them before they are asked for."""
     got = ask([{"do": "k2_transcribe", "file": str(wav(tmp_path / "a.wav", [], 16000))}], folders=(INSIDE,))
-    assert got.last == {"done": 0, "measured": {"error": "KeyError: 'numpy'"}}
+    assert got.last == {"done": 0, "measured": {"error": "KeyError: 'model'"}}
     assert ask([{"do": "k2_load"}]).last["error"] == "ValueError: there is no step 'k2_load'"

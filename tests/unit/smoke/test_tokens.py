@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rocmkit.model import DataError
-from rocmkit.smoke.tokens import Tokens, parse, piece_of, text_of, unspaced
+from rocmkit.smoke.inside.tokens import BadTokens, Tokens, parse, piece_of, text_of, unspaced
 
 
 def tokens(*pieces: str) -> Tokens:
@@ -32,7 +31,7 @@ def test_pieces_and_their_numbers() -> None:
     ],
 )
 def test_what_is_no_list_of_tokens(data: bytes, words: str) -> None:
-    with pytest.raises(DataError, match=words):
+    with pytest.raises(BadTokens, match=words):
         parse(data)
 
 
@@ -40,7 +39,7 @@ def test_what_is_no_list_of_tokens(data: bytes, words: str) -> None:
 def test_any_bytes_are_tokens_or_refused(data: bytes) -> None:
     try:
         found = parse(data)
-    except DataError:
+    except BadTokens:
         return
     assert found.pieces and all(isinstance(text_of(found, [number]), str) for number in found.pieces)
 

@@ -12,9 +12,10 @@ from rocmkit.errors import Exit
 from rocmkit.host.names import Names
 from rocmkit.report import json
 from rocmkit.report import transcript as report
+from rocmkit.smoke.inside.tokens import parse
+from rocmkit.smoke.inside.transducer import BUCKETS
 from rocmkit.smoke.model_files import pick
-from rocmkit.smoke.tokens import parse
-from rocmkit.smoke.transcribe import BUCKETS, Ask, experiment, judged
+from rocmkit.smoke.transcribe import Ask, experiment, judged
 from rocmkit.smoke.values import Transcript
 from rocmkit.trial.values import Trial
 

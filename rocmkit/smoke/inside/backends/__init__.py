@@ -6,7 +6,7 @@ are and what it can do stands in rocmkit/kb/backends.yaml; `module` there names 
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional
+from typing import Any, Mapping, NamedTuple
 
 
 class Ask(NamedTuple):
@@ -14,7 +14,7 @@ class Ask(NamedTuple):
 
     model: str  # a folder or file, or the name that the library knows it by
     device: str  # gpu or cpu
-    compute_type: Optional[str]  # float16; None: what the system takes by itself there
+    compute_type: str | None  # float16; None: what the system takes by itself there
     options: Mapping[str, Any]  # what the row in kb/backends.yaml adds
 
 
@@ -23,10 +23,10 @@ class Text(NamedTuple):
 
     text: str
     timestamps: str = "none"  # word, segment
-    language: Optional[str] = None
-    language_p: Optional[float] = None
-    logprob: Optional[float] = None
-    no_speech: Optional[float] = None
+    language: str | None = None
+    language_p: float | None = None
+    logprob: float | None = None
+    no_speech: float | None = None
     spent: bool = False
     finite: bool = True
 
@@ -36,19 +36,19 @@ class Backend:
 
     #: Where the weights are, as the library's own objects say: gpu or cpu. Never what was asked for.
     device: str
-    #: What the weights are kept in: float16.
+    #: What it computes in, which is what the weights are kept in unless `notes` says otherwise: float16.
     dtype: str
     #: None: not known.
-    weights_bytes: Optional[int] = None
+    weights_bytes: int | None = None
 
     def __init__(self, ask: Ask) -> None:
         raise NotImplementedError
 
-    def claims(self) -> Dict[str, str]:
+    def claims(self) -> dict[str, str]:
         """What the library says of where it computes: the call, and its answer."""
         return {}
 
-    def notes(self) -> List[str]:
+    def notes(self) -> list[str]:
         """What a person should know of how it was loaded."""
         return []
 
@@ -60,7 +60,7 @@ class Backend:
         """The encoder's output for at most 30 seconds of sound, as a numpy array of floats; None: it cannot be reached."""
         return None
 
-    def placed(self) -> List[Dict[str, Any]]:
+    def placed(self) -> list[dict[str, Any]]:
         """Where ONNX Runtime put the operators, as `rocmkit.smoke.observed.Placed` has it; asked for once, at the end."""
         return []
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
-
-from rocmkit.model import DataError, Model
+from typing import Iterable, NamedTuple
 
 #: SentencePiece's sign for a blank before a word.
 _WORD = "\u2581"
@@ -16,7 +14,7 @@ _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 _LETTERS = [chr(code) for code in range(0x100, 0x1A7) if unicodedata.is_normalized("NFKC", chr(code))]
 _OF_LETTER = {
     **{chr(code): code for code in range(32, 127)},
-    **dict(zip(_LETTERS, (*range(32), *range(127, 256)), strict=True)),
+    **dict(zip(_LETTERS, (*range(32), *range(127, 256)))),
     "\u2047": 32,  # what an unknown piece is written as
 }
 _CJK = (
@@ -29,7 +27,11 @@ _PUNCTUATION = (
 )
 
 
-class Tokens(Model, kw_only=True):
+class BadTokens(ValueError):
+    """What is no list of tokens."""
+
+
+class Tokens(NamedTuple):
     """The pieces of text that a model writes, by their numbers."""
 
     pieces: dict[int, str]
@@ -38,24 +40,24 @@ class Tokens(Model, kw_only=True):
 
 
 def parse(data: bytes, *, source: str = "tokens.txt") -> Tokens:
-    """A line is a piece and its number; a number alone is that of the blank. Raises DataError.
+    """A line is a piece and its number; a number alone is that of the blank. Raises BadTokens.
 
     Only ASCII's blanks part the two: the ideographic space is a piece like others.
     """
     pieces: dict[int, str] = {}
-    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
+    for number, line in enumerate((data[3:] if data.startswith(b"\xef\xbb\xbf") else data).split(b"\n"), 1):
         words = line.split()
         if not words:
             continue
         if len(words) > 2 or not words[-1].isdigit() or len(words[-1]) > 9:
-            raise DataError(f"{source}:{number}: not a piece of text and its number")
+            raise BadTokens(f"{source}:{number}: not a piece of text and its number")
         try:
             piece = words[0].decode() if len(words) == 2 else " "
         except UnicodeDecodeError:
-            raise DataError(f"{source}:{number}: not UTF-8") from None
+            raise BadTokens(f"{source}:{number}: not UTF-8") from None
         pieces.setdefault(int(words[-1]), piece)
     if not pieces:
-        raise DataError(f"{source}: no tokens in it")
+        raise BadTokens(f"{source}: no tokens in it")
     unknown = next((number for number, piece in pieces.items() if piece == "<unk>"), None)
     return Tokens(pieces=pieces, unknown=unknown, bytewise=_bytewise(pieces.values()))
 
@@ -98,7 +100,7 @@ def _from_bytes(text: str) -> str:
 def unspaced(text: str) -> str:
     """Without the blanks between Chinese, Japanese and Korean letters, and those before punctuation."""
     kept = list(text[:1])
-    for before, letter, after in zip(text, text[1:], (*text[2:], ""), strict=False):
+    for before, letter, after in zip(text, text[1:], (*text[2:], "")):
         between = after and ((_in(before, _CJK) and _in(after, _CJK)) or _in(after, _PUNCTUATION))
         if letter != " " or not between:
             kept.append(letter)
