@@ -6,6 +6,7 @@ Nothing is judged here: what was seen goes into `Observed`.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +17,22 @@ from msgspec.structs import replace
 from rocmkit.host.names import Names
 from rocmkit.model import DataError, convert
 from rocmkit.smoke.hook import Counting, Hooked
-from rocmkit.smoke.observed import Card, Clip, Encoded, Heard, Hook, KfdDevice, Loaded, Observed, Packets, Placed, Ran, Wanted, Watched
+from rocmkit.smoke.observed import (
+    Card,
+    Clip,
+    Encoded,
+    Heard,
+    Hook,
+    KfdDevice,
+    Loaded,
+    Observed,
+    Packets,
+    Placed,
+    Ran,
+    UsedModel,
+    Wanted,
+    Watched,
+)
 from rocmkit.smoke.planned import Planned
 from rocmkit.smoke.readings import readings
 from rocmkit.smoke.watch import Watcher, environment
@@ -33,6 +49,8 @@ _COMPARED = 2
 #: By itself MIOpen compiles and times kernels for each length that it has no record of (ROCm/MIOpen docs/how-to/find-and-immediate.rst).
 #: CTranslate2's usual allocator was seen to lose text on HIP (OpenNMT/CTranslate2#2090).
 _UNLESS_SET = {"MIOPEN_FIND_MODE": "FAST", "CT2_CUDA_ALLOCATOR": "cub_caching"}
+#: Types that the processor computes in too; with others CTranslate2 raises there.
+_EVERYWHERE = ("float32", "int8")
 _OFFLINE: dict[str, str | None] = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 
 T = TypeVar("T")
@@ -59,7 +77,7 @@ def observe(planned: Planned, clips: Sequence[Clip], room: Room, tell: Tell | No
     seen = Observed(
         backend=planned.backend.id,
         engine=planned.backend.engine,
-        model=planned.model,
+        model=_shown(planned, room.names),
         python=planned.python,
         device=planned.device,
         device_why=planned.device_why,
@@ -91,6 +109,13 @@ def observe(planned: Planned, clips: Sequence[Clip], room: Room, tell: Tell | No
     return replace(seen, main=main, control=control, cpu=cpu, readings=_readings(planned, clips, (main, cpu), room))
 
 
+def _shown(planned: Planned, names: Names) -> UsedModel:
+    """The model, without what is private in the names that its user gave it."""
+    model = planned.model
+    known = any(model.id == one.id for one in planned.backend.models)
+    return replace(model, id=model.id if known else names.hide_text(model.id), path=model.path and names.hide(model.path))
+
+
 def held_to(planned: Planned, room: Room) -> Wanted:
     """What a case is held to: an error rate that was asked for goes before the model's own."""
     if room.max_cer is None:
@@ -105,11 +130,19 @@ def steps(planned: Planned, clips: Sequence[Clip], device: Device, *, twice: boo
         "module": planned.backend.module,
         "model": planned.argument,
         "device": device,
-        "compute_type": planned.compute_type,
+        "compute_type": _type_of(planned, device),
         "options": planned.backend.options,
     }
     each = [{"do": "smoke_transcribe", "clip": clip.name, "file": clip.file} for clip in clips]
     return (load, *each, *(each if twice else ()), {"do": "smoke_encode", "file": clips[0].file}, {"do": "smoke_placed"})
+
+
+def _type_of(planned: Planned, device: Device) -> str | None:
+    """The type to compute in. What a GPU is asked for in 16 bits, libraries refuse on a processor."""
+    wanted = planned.compute_type
+    if wanted is None or device == planned.device or planned.backend.engine == "onnxruntime":  # whose files are of one type
+        return wanted
+    return re.sub("b?float16$", "float32", wanted)
 
 
 def _run(planned: Planned, clips: Sequence[Clip], room: Room, *, device: Device, twice: bool = False, hide: bool = False) -> Ran:

@@ -13,9 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.conftest import ROOT
 from tests.support.crashes import Zoo, marked
-from tests.support.registry import place_with
+from tests.support.registry import OPTIONS, place_with, run
 from tests.support.room import Room
+from tests.support.whisper_weights import PACKAGES, Forms, forms
 
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
@@ -28,6 +30,21 @@ def with_torch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment with PyTorch for the processor and all that stands beside it. No test changes it."""
     python = place_with("torch==2.13.0", tmp_path_factory.mktemp("torch") / "env", *BESIDE)
     return python or pytest.skip("pip would download torch, a CUDA build of gigabytes")
+
+
+@pytest.fixture(scope="session")
+def whisper(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Forms]:
+    """The Python of an environment with every system that drives Whisper, on the processor, and the real weights of Whisper base."""
+    folder = tmp_path_factory.mktemp("whisper")
+    beside = ("faster-whisper", "transformers", "onnx", "onnxruntime", "tiktoken", "numba", "more-itertools", *PACKAGES)
+    python = place_with("torch==2.13.0", folder / "env", *beside)
+    if python is None:
+        pytest.skip("pip would download torch, a CUDA build of gigabytes")
+    source = run(python, "-m", "pip", "install", *OPTIONS, "--no-binary=openai-whisper", "openai-whisper==20250625")
+    assert source.returncode == 0, source.stderr
+    made = run(python, ROOT / "tests/support/whisper_weights.py", folder)
+    assert made.returncode == 0, made.stderr
+    return python, forms(folder)
 
 
 @pytest.fixture(scope="session")

@@ -68,6 +68,7 @@ class Backend:
 #: The distributions whose versions are told, beside Python's.
 DISTRIBUTIONS = (
     *("torch", "transformers", "accelerate", "tokenizers", "numba", "llvmlite", "triton", "pytorch-triton-rocm", "numpy"),
-    *("faster-whisper", "ctranslate2", "openai-whisper", "insanely-fast-whisper", "nue-asr", "espnet", "espnet-model-zoo"),
+    *("faster-whisper", "ctranslate2", "openai-whisper", "insanely-fast-whisper", "nue-asr"),
+    *("espnet", "espnet-model-zoo", "reazonspeech-espnet-asr", "torchaudio"),
     *("onnxruntime", "onnxruntime-rocm", "onnxruntime-migraphx", "sherpa-onnx", "kaldi-native-fbank"),
 )
