@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -35,6 +36,17 @@ def test_the_python_stack_says_where_it_hangs(room: Room) -> None:
     assert [trial.outcome for trial in found] == ["hang", "hang"]
     assert [trial.python[0].rpartition(" in ")[2] for trial in found] == ["infer_for_ever", "wait_for_ever"]
     assert found[0].because != found[1].because
+
+
+def test_that_a_hang_was_told_to_abort_is_no_known_issue(room: Room, tmp_path: Path) -> None:
+    """What faulthandler prints then looks like a crash of a speech program."""
+    program = tmp_path / "faster_whisper" / "transcribe.py"
+    program.parent.mkdir()
+    program.write_text("print('/opt/rocm/lib/libamdhip64.so.6', flush=True)\nwhile True: pass\n")
+    trial = room(sys.executable, str(program), limits=SHORT)
+    assert trial.outcome == "hang"
+    assert "Fatal Python error: Aborted" in trial.log and "faster_whisper/transcribe.py" in trial.log
+    assert trial.known == ()
 
 
 @pytest.mark.parametrize("way", ["ignores", "daemons_hang"])
