@@ -129,11 +129,13 @@ def smoke(
     )
     with progress(doing="smoke:") as tell:
         done = run(asked, surveyed, os.environ, warn=_warn, tell=tell)
-    _show(done.smoke, form, output)
-    if bundle:
-        from rocmkit.smoke.bundle import write as write_bundle
+    try:  # of hours of work, one is there although the other cannot be written
+        if bundle:
+            from rocmkit.smoke.bundle import write as write_bundle
 
-        write_bundle(bundle, done.smoke, done.observed, json.render(done.facts))
+            write_bundle(bundle, done.smoke, done.observed, json.render(done.facts), done.names)
+    finally:
+        _show(done.smoke, form, output)
     return Exit(done.smoke.exit)
 
 

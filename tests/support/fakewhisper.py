@@ -31,7 +31,7 @@ class StorageView:
 def get_cuda_device_count():
     return 1
 """
-_FASTER_WHISPER = '''
+_FASTER_WHISPER = """
 import ctypes, json, os, sys, time
 from pathlib import Path
 from types import SimpleNamespace
@@ -127,7 +127,7 @@ class WhisperModel:
         if does == "other-text" and self.model.device == "cuda":
             text = text[::-1]
         return [SimpleNamespace(text=text)], None
-'''
+"""
 
 
 def packages(site: Path) -> Path:
