@@ -10,8 +10,10 @@ from rocmkit.kb.systems import Engine, SpeechSystem, systems
 from rocmkit.kb.values import Row
 from rocmkit.model import Model
 
-#: hub: huggingface_hub's cache; whisper: openai-whisper's own folder of .pt files; folder: only where --model names it.
-Place = Literal["hub", "whisper", "folder"]
+#: The finest that a system gives: a time for each word, for each sentence or so, or none.
+Timestamps = Literal["word", "segment", "none"]
+#: hub: huggingface_hub's cache; whisper: openai-whisper's own folder of .pt files.
+Place = Literal["hub", "whisper"]
 
 
 class BackendModel(Model, kw_only=True):
@@ -31,8 +33,6 @@ class BackendModel(Model, kw_only=True):
     """The hub gives it only to those who are logged in and have accepted its terms."""
     kana_only: bool = False
     """It writes kana alone."""
-    english_only: bool = False
-    """It knows no Japanese."""
     cer_pass: float = 0.30
     """Reading error rate up to which it passes on the clips that rocmkit brings."""
     cer_expected: float
@@ -66,7 +66,7 @@ class Backend(Row, kw_only=True):
     """Of the files that the hub has of a model only those that match: see smoke/inside/picking.py; empty: all."""
     models: tuple[BackendModel, ...]
     """The one that is taken by itself first."""
-    timestamps: Literal["word", "segment", "none"]
+    timestamps: Timestamps
     """The finest that it gives."""
     punctuation: bool
     """Whether it writes any."""
@@ -100,3 +100,9 @@ def backend(name: str) -> Backend:
 def system_of(one: Backend) -> SpeechSystem | None:
     """Its row in systems.yaml."""
     return next((row for row in systems() if row.id == one.system), None)
+
+
+def install_of(one: Backend) -> tuple[str, ...]:
+    """Arguments of `pip install` that bring its packages, the engine for AMD GPUs apart; one call each."""
+    system = system_of(one)
+    return one.install or (system.install if system else ())

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rocmkit.report import smokerows
-from rocmkit.report.drawing import ASCII_MARKS, STYLES, Style, label, style_of, wrapped
+from rocmkit.report.drawing import ASCII_MARKS, INDENT, STYLES, Style, label, style_of, wrapped
 from rocmkit.report.drawing import MARKS as SIGNS
+from rocmkit.report.summary import counted
 from rocmkit.report.terminal import line
 from rocmkit.smoke.result import Case, Smoke
 
 #: Columns of the first table by their heads; the rest is in the second.
-_FIRST = ("GPU", "CER", "load", "time", "RTF", "VRAM")
+_FIRST = ("GPU", "result", "CER", "load", "time", "RTF", "VRAM")
 _SECOND = ("timestamps", "punctuation", "language", "speakers")
 #: What a narrow terminal has no room for, first what is missed least.
-_LEFT_OUT = ("load", "time", "punctuation")
-_INDENT = 12
+_LEFT_OUT = ("result", "load", "time", "RTF", "punctuation")
 _LOG_LINES = 6
+_CLIPS = 3
 #: Of a right text no more is wrong; of others it is shown what was written.
 _ODD = 0.3
 _VERDICT_MARKS = {"proved": "ok", "partly": "warning", "inconclusive": "gap"}
@@ -74,19 +75,21 @@ def _table(cases: Sequence[Case], first_heads: Sequence[str], style: Style, mark
 def _case(case: Case, style: Style, marks: dict[str, str], width: int) -> Iterator[str]:
     kind = smokerows.MARKS[case.outcome]
     yield f"{style(STYLES[kind], marks[kind])} {style('bold', line(' '.join(filter(None, (case.code, case.title)))))}"
-    yield from wrapped(label("because"), case.because, width, indent=_INDENT)
+    if case.outcome != "pass":  # else the lines below say all of it
+        yield from wrapped(label("because"), case.because, width, indent=INDENT)
     for word, text in _told(case):
-        yield from wrapped(label(word), text, width, indent=_INDENT)
+        yield from wrapped(label(word), text, width, indent=INDENT)
     if case.crash:
         tail = [text for text in case.crash.log.splitlines() if text.strip()][-_LOG_LINES:]
         for number, text in enumerate(tail):
-            yield (label("log") if number == 0 else " " * _INDENT) + line(text)[: width - _INDENT]
+            yield (label("log") if number == 0 else " " * INDENT) + line(text)[: width - INDENT]
     yield from _commands(case, style)
 
 
 def _told(case: Case) -> Iterator[tuple[str, str]]:
     proof = case.proof
-    yield "proof", f"{proof.level}: {proof.because}"
+    if proof.because not in case.because or case.outcome == "pass":  # a pass shows no other sentence
+        yield "proof", f"{proof.level}: {proof.because}"
     for seen in proof.evidence:
         yield "seen", f"{seen.where}: {seen.value}"
     if case.negative_control.outcome != "not-made":
@@ -95,16 +98,19 @@ def _told(case: Case) -> Iterator[tuple[str, str]]:
         if one.agrees is not None:
             yield word, one.because
     if case.plain_cer is not None:
-        by = {"reading": "by readings", "lower": "the lower of text and kana"}.get(case.cer_by or "", "")
+        by = {"reading": "by readings", "lower": "by the lower of text and kana"}.get(case.cer_by or "", "")
         yield "text", f"{smokerows.percent(case.cer)} wrong {by}, {smokerows.percent(case.plain_cer)} of the characters as they stand"
-    for clip in case.clips:
+    odd = [clip for clip in case.clips if clip.guards or (clip.text and (clip.reference is None or (clip.reading_cer or 0) > _ODD))]
+    for clip in odd[:_CLIPS]:
         for guard in clip.guards:
             yield "text", f"{clip.clip}: {guard}"
-        if clip.text and (clip.guards or clip.reference is None or (clip.reading_cer or 0) > _ODD):
+        if clip.text:
             yield "wrote", f"{clip.clip}: {clip.text}"
+    if odd[_CLIPS:]:
+        yield "text", f"{counted(len(odd) - _CLIPS, 'more clip')} like these: --json has them"
     if case.crash and case.crash.while_doing:
         known = f"; see {', '.join(case.crash.known)}" if case.crash.known else ""
-        yield "died", f"while {case.crash.while_doing}{f', at {case.crash.python}' if case.crash.python else ''}{known}"
+        yield "died" if case.crash.signal else "failed", f"while {case.crash.while_doing}{f', at {case.crash.python}' if case.crash.python else ''}{known}"
     for placed in case.placement:
         if placed.shares:
             yield "placed", f"{placed.model}: {smokerows.shares(placed)}"
@@ -114,7 +120,7 @@ def _told(case: Case) -> Iterator[tuple[str, str]]:
 
 def _commands(case: Case, style: Style) -> Iterator[str]:
     for number, command in enumerate(case.commands):
-        yield (label("run") if number == 0 else " " * _INDENT) + style("cyan", line(command))
+        yield (label("run") if number == 0 else " " * INDENT) + style("cyan", line(command))
 
 
 def _skipped(cases: Sequence[Case], style: Style, marks: dict[str, str], width: int) -> Iterator[str]:
@@ -123,5 +129,5 @@ def _skipped(cases: Sequence[Case], style: Style, marks: dict[str, str], width: 
         yield style("bold", "Skipped")
     for case in cases:
         yield f"{marks['note']} {line(case.title)}"
-        yield from wrapped(label("because"), case.because, width, indent=_INDENT)
+        yield from wrapped(label("because"), case.because, width, indent=INDENT)
         yield from _commands(case, style)

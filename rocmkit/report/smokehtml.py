@@ -27,6 +27,7 @@ h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .3rem; } a { co
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; }
 th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+td:nth-child(n+5):nth-child(-n+9), tbody th { white-space: nowrap; }
 thead th { color: var(--soft); font-weight: 600; }
 .pass { color: var(--good); } .fail { color: var(--bad); } .inconclusive { color: var(--open); } .skipped { color: var(--soft); }
 .verdict { font-weight: 600; border-left: .3rem solid; padding-left: .8rem; }
@@ -59,8 +60,7 @@ def _lines(found: Smoke) -> Iterator[str]:
     broken = " It was broken off: what is missing did not run." if found.interrupted else ""
     yield f"<p>rocmkit {_text(found.rocmkit)}, {_text(smokerows.ran(found))}.{broken}</p>"
     for card in found.cards:
-        named = " ".join(filter(None, (card.name, card.gfx, card.pci)))
-        yield f"<p>{_text(named)}, {smokerows.memory(card.vram_bytes)}</p>"
+        yield f"<p>{_text(smokerows.card(card))}</p>"
     yield "</header><main>"
     yield from _table(found)
     yield f"<p><small>{_text(smokerows.LEGEND)}</small></p>"

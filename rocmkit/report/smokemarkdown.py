@@ -21,7 +21,7 @@ def _lines(found: Smoke) -> Iterator[str]:
     if found.interrupted:
         yield "It was broken off: what is missing did not run."
     for card in found.cards:
-        yield f"- {inline(' '.join(filter(None, (card.name, card.gfx, card.pci))))}, {smokerows.memory(card.vram_bytes)}"
+        yield f"- {inline(smokerows.card(card))}"
     yield ""
     yield row(smokerows.HEADS)
     yield row("---" for _ in smokerows.HEADS)
@@ -35,7 +35,7 @@ def _lines(found: Smoke) -> Iterator[str]:
 
 
 def _case(case: Case) -> Iterator[str]:
-    yield f"### {f'{case.code} ' if case.code else ''}{inline(case.title)}: {case.outcome}"
+    yield f"### {f'{inline(case.code)} ' if case.code else ''}{inline(case.title)}: {case.outcome}"
     yield ""
     yield inline(case.because)
     yield ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from rocmkit.report.summary import counted, size
-from rocmkit.smoke.observed import Placed
+from rocmkit.smoke.observed import Card, Placed
 from rocmkit.smoke.result import Case, Smoke
 
 #: What is said of each verdict.
@@ -40,7 +40,7 @@ def cells(case: Case) -> tuple[str, ...]:
         percent(case.cer),
         seconds(case.load_s),
         seconds(case.transcribe_s),
-        _NONE if case.rtf is None else f"{case.rtf:.2f}",
+        factor(case.rtf),
         memory(case.peak_vram_bytes) if ran else _NONE,
         able.timestamps,
         _yes(able.punctuation),
@@ -55,17 +55,29 @@ def gpu(case: Case) -> str:
         return _NONE
     if case.proof.enough:
         return f"yes, {case.proof.level}"
-    if case.device == "cpu":
-        return "no"
-    return "not proved" + (f", {case.proof.level}" if case.proof.level != "none" else "")
+    return "no" if case.device == "cpu" or case.proof.level == "none" else f"not proved, {case.proof.level}"
 
 
 def result(case: Case) -> str:
     """How it ended, in a few words."""
-    if case.crash and case.outcome == "fail":
+    if case.crash and case.crash.signal and case.outcome == "fail":
         where = (case.crash.library or case.crash.frame or "").rpartition("/")[2]
-        return " ".join(filter(None, (case.crash.signal or "died", f"in {where}" if where else "")))
+        return f"{case.crash.signal} in {where}" if where else case.crash.signal
+    if case.outcome == "inconclusive" and case.device == "cpu":
+        return f"on the CPU, {case.code}"
     return case.outcome if case.code is None else f"{case.outcome}, {case.code}"
+
+
+def factor(number: float | None) -> str:
+    """Seconds for each second of sound."""
+    if number is None:
+        return _NONE
+    return "<0.01" if 0 < number < 0.01 else f"{number:.2f}"
+
+
+def card(one: Card) -> str:
+    """A GPU, and how much memory it has."""
+    return f"{' '.join(filter(None, (one.name, one.gfx, one.pci)))}, {memory(one.vram_bytes)}"
 
 
 def summary(found: Smoke) -> str:
@@ -89,6 +101,8 @@ def percent(rate: float | None) -> str:
     """A rate; the smallest that is not nothing is told as such."""
     if rate is None or not math.isfinite(rate):
         return _NONE
+    if rate > 1:
+        return ">100 %"
     return "<0.1 %" if 0 < rate < 0.001 else f"{100 * rate:.1f} %"
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 
 from rocmkit.doctor.advice import quote
-from rocmkit.kb.backends import Backend, BackendModel, system_of
-from rocmkit.kb.providers import provider
+from rocmkit.kb.backends import Backend, BackendModel, install_of, system_of
+from rocmkit.kb.providers import NAMES, provider
 from rocmkit.smoke.observed import Observed, Placed
 
 #: So many known issues are pointed to.
 _KNOWN = 3
 _VARIABLES = re.compile(r"(?:[A-Z][A-Z0-9_]*=\S* +)+")
-_CPU = "CPUExecutionProvider"
+_CPU = NAMES["cpu"]
 
 
 def page(code: str) -> str:
@@ -53,9 +53,7 @@ def bisected(seen: Observed, backend: Backend) -> str:
 
 def installed(seen: Observed, backend: Backend) -> tuple[str, ...]:
     """What brings the system's packages."""
-    system = system_of(backend)
-    arguments = backend.install or (system.install if system else ())
-    return tuple(f"{quote(seen.python)} -m pip install {one}" for one in arguments if "{" not in one)
+    return tuple(f"{quote(seen.python)} -m pip install {one}" for one in install_of(backend) if "{" not in one)
 
 
 def reader(seen: Observed) -> str:

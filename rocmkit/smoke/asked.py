@@ -13,6 +13,7 @@ from rocmkit.errors import UsageError
 from rocmkit.facts import Facts, Gap
 from rocmkit.host.base import Host
 from rocmkit.host.cache import cache
+from rocmkit.host.names import Names
 from rocmkit.kb.backends import backend
 from rocmkit.kb.providers import NAMES
 from rocmkit.kb.systems import Engine
@@ -54,6 +55,7 @@ class Done(NamedTuple):
     smoke: Smoke
     observed: tuple[Observed, ...]
     facts: Facts
+    names: Names  # that were hidden in it
 
 
 def by_system(typed: Sequence[str]) -> dict[str, str]:
@@ -102,17 +104,19 @@ def run(asked: Asked, survey: Survey, environ: Mapping[str, str], *, warn: Tell,
         max_cer=asked.max_cer,
         environ=environ,
     )
+    # What the worker tells comes back with what is private hidden: a clip has to be known by its name then.
+    clips = tuple(replace(clip, name=host.private.hide_text(clip.name)) for clip in asked.clips)
     seen: list[Observed] = []
     interrupted = False
     with ExitStack() as stack:
         progress = stack.enter_context(Progress.open(asked.resume)) if asked.resume else None
         try:
             bring = with_model if wish.every else None
-            seen.extend(series(cases, asked.clips, room, warn=warn, progress=progress, bring=bring, tell=tell))
+            seen.extend(series(cases, clips, room, warn=warn, progress=progress, bring=bring, tell=tell))
         except KeyboardInterrupt:
             interrupted = True
     judged = [judge(one, backend(one.backend)) for one in seen]
-    return Done(verdict(judged, cards, interrupted=interrupted), tuple(seen), facts)
+    return Done(verdict(judged, cards, interrupted=interrupted), tuple(seen), facts, host.private)
 
 
 def _environment(facts: Facts) -> Environment:

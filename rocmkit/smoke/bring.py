@@ -111,7 +111,7 @@ def _skip(planned: Planned, model: BackendModel, trial: Trial) -> Skip:
     """Why it could not be brought, and what helps."""
     because = ending(trial)
     kind = because.partition(":")[0].rpartition(".")[2]
-    again = f"rocmkit smoke {planned.backend.id} --all"
+    again = planned.skip.commands[-1] if planned.skip and planned.skip.commands else f"rocmkit smoke {planned.backend.id} --all"
     page = f"https://huggingface.co/{model.repository or model.id}"
     commands: tuple[str, ...] = (again,)
     if kind == "GatedRepoError" or "RK423" in trial.known:

@@ -11,6 +11,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import IO, Literal
 
@@ -18,6 +19,8 @@ from msgspec.structs import replace
 
 from rocmkit import __version__
 from rocmkit.errors import UsageError
+from rocmkit.gpucode.source import sha256
+from rocmkit.host.names import Names
 from rocmkit.model import DataError, Model, from_json, to_json
 from rocmkit.smoke.observed import Observed, UsedModel
 from rocmkit.smoke.result import Smoke
@@ -31,7 +34,9 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 _END, _END_BYTES = b"PK\x05\x06", 22
 _DIRECTORY = 4096  # four names take three hundred bytes
 _MODE = stat.S_IFREG | 0o644
-_FILES = 5000  # of a model
+_FILES, _MODEL = 5000, 1 << 36  # of a model, and their bytes
+#: No machine has more GPUs, no run more cases and clips, and days of speech are fewer characters: what takes hours to judge is no bundle.
+_GPUS, _CASES, _CLIPS, _LETTERS = 64, 256, 1024, 2_000_000
 _BAD = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, NotImplementedError, RuntimeError, OverflowError)
 
 
@@ -50,9 +55,9 @@ class Manifest(Model, kw_only=True):
     members: dict[str, Member]
 
 
-def write(path: Path, smoke: Smoke, observed: Sequence[Observed], facts_json: str) -> None:
-    """Write a bundle; `facts_json` has nothing private in it any more. Raises UsageError where it cannot be written."""
-    hashed = [replace(one, model=_hashed(one.model)) for one in observed]
+def write(path: Path, smoke: Smoke, observed: Sequence[Observed], facts_json: str, names: Names) -> None:
+    """Write a bundle; all that is given has nothing private in it any more, by `names`. Raises UsageError where it cannot be written."""
+    hashed = [replace(one, model=_hashed(one.model, names)) if one.main else one for one in observed]
     contents = {RESULTS: to_json(smoke), OBSERVED: to_json(hashed), FACTS: facts_json}
     data = packed({name: text.encode() for name, text in contents.items()})
     try:
@@ -100,14 +105,34 @@ def verify(path: Path) -> Verified:
             problems.append(f"{name} was changed: its digest is not the one in {MANIFEST}")
     found: Contents | None = None
     try:
-        found = Contents(
+        contents = Contents(
             smoke=from_json(members[RESULTS], Smoke, source=RESULTS),
             observed=from_json(members[OBSERVED], tuple[Observed, ...], source=OBSERVED),
             facts=from_json(members[FACTS], dict[str, object], source=FACTS),
         )
+        _ordinary(contents.observed)
+        found = contents
     except DataError as error:
         problems.append(str(error))
     return check(found, manifest.rocmkit, problems)
+
+
+def _ordinary(observed: Sequence[Observed]) -> None:
+    """Raises DataError where there is more to judge than any run sees."""
+    many = {"cases": [len(observed)], "GPUs": [0], "clips": [0], "characters": [0]}
+    letters = 0
+    for seen in observed:
+        many["GPUs"].append(len(seen.cards))
+        many["clips"].append(len(seen.clips))
+        letters += sum(len(clip.text or "") + len(clip.kana or "") for clip in seen.clips)
+        for ran in filter(None, (seen.main, seen.control, seen.cpu)):
+            many["GPUs"] += map(len, (ran.watched.kfd, ran.watched.drm, ran.watched.cards, ran.hook.at_load, ran.hook.at_end))
+            many["clips"] += map(len, (ran.heard, ran.again))
+            letters += sum(len(heard.text) for heard in ran.heard)
+    many["characters"].append(letters + sum(len(one) for seen in observed for one in seen.readings.values()))
+    for (what, counts), most in zip(many.items(), (_CASES, _GPUS, _CLIPS, _LETTERS), strict=True):
+        if max(counts) > most:
+            raise DataError(f"{OBSERVED}: {max(counts)} {what}, where no run sees more than {most}")
 
 
 def _read(path: Path) -> tuple[dict[str, bytes], Manifest]:
@@ -153,20 +178,16 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     return data
 
 
-def _hashed(model: UsedModel) -> UsedModel:
-    """With a digest of each of its files, as they are now; none where the library finds it by its name."""
-    if not model.path:
+def _hashed(model: UsedModel, names: Names) -> UsedModel:
+    """With a digest of each of its files, as they are now; none where the library finds it by its name, or it is larger than any model."""
+    if not model.path or (model.bytes or 0) > _MODEL:
         return model
     with contextlib.suppress(OSError, RuntimeError, ValueError):  # no home, or it is gone
-        return replace(model, files=dict(_digests(Path(model.path).expanduser())))
+        return replace(model, files={names.hide(name): digest for name, digest in _digests(Path(names.reveal(model.path)))})
     return model
 
 
 def _digests(path: Path) -> Iterator[tuple[str, str]]:
-    files = [path] if path.is_file() else sorted(found for found in path.rglob("*") if found.is_file())[:_FILES]
+    files = [path] if path.is_file() else sorted(islice((found for found in path.rglob("*") if found.is_file()), _FILES))
     for file in files:
-        digest = hashlib.sha256()
-        with file.open("rb") as opened:
-            while data := opened.read(1 << 20):
-                digest.update(data)
-        yield file.relative_to(path.parent if file == path else path).as_posix(), digest.hexdigest()
+        yield file.relative_to(path.parent if file == path else path).as_posix(), sha256(file)

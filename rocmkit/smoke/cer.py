@@ -125,6 +125,12 @@ def read(text: str, clip: Clip, readings: Mapping[str, str]) -> Read | None:
     return Read(rate=min(rates, key=lambda rate: rate.value if rate.value is not None else float(rate.edits)), by="lower")
 
 
+def sounds(text: str, reference: str, readings: Mapping[str, str]) -> Rate | None:
+    """Of the readings of two texts; None: one of them is not known."""
+    heard, said = (readings.get(one) if normal(one) else "" for one in (text, reference))
+    return None if heard is None or said is None else _rate(heard, said)
+
+
 def together(rates: Iterable[Rate]) -> Rate:
     """Of many texts as if they were one: a short one weighs less."""
     known = tuple(rates)

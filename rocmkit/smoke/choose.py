@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Literal
 
@@ -11,11 +11,11 @@ from msgspec.structs import replace
 from rocmkit.doctor import advice
 from rocmkit.errors import UsageError
 from rocmkit.facts import Python
-from rocmkit.kb.backends import Backend, BackendModel, backends, system_of
+from rocmkit.kb.backends import Backend, BackendModel, backends, install_of
 from rocmkit.kb.systems import Engine
 from rocmkit.model import Model
 from rocmkit.smoke.observed import Card, Skip, UsedModel
-from rocmkit.smoke.planned import Found, Planned
+from rocmkit.smoke.planned import Find, Found, Planned
 from rocmkit.trial.values import Device
 
 PACKAGE, MODEL, VRAM = "RK709", "RK710", "RK711"
@@ -78,7 +78,7 @@ def choose(
     wish: Wish,
     environments: Mapping[str, Environment],
     cards: Sequence[Card],
-    find: Callable[[Backend, BackendModel], Found | None],
+    find: Find,
     engines: Mapping[Engine, tuple[str, ...]] | None = None,
 ) -> tuple[Planned, ...]:
     """The cases, those that will not run with the reason. Raises UsageError.
@@ -96,7 +96,7 @@ def _planned(
     wish: Wish,
     environment: Environment,
     cards: Sequence[Card],
-    find: Callable[[Backend, BackendModel], Found | None],
+    find: Find,
     engines: Mapping[Engine, tuple[str, ...]],
 ) -> Planned:
     device, why = _device(row, wish, cards)
@@ -135,7 +135,7 @@ def _device(row: Backend, wish: Wish, cards: Sequence[Card]) -> tuple[Device, st
     if wish.device != "auto":
         return wish.device, ""
     if not cards:
-        return "cpu", "there is no AMD GPU that the driver offers"
+        return "cpu", "no AMD GPU was found that the driver can use"
     if not row.gpu:
         return "cpu", f"{row.id}, as it is packed, has no way to an AMD GPU"
     return "gpu", ""
@@ -159,9 +159,8 @@ def _fits(model: BackendModel, allowed: int | None) -> bool:
 
 
 def _fitting(row: Backend, allowed: int | None) -> list[BackendModel]:
-    """The models that can be right and fit; where none fits the smallest, for the figures are estimates and a test says more."""
-    able = [model for model in row.models if not model.english_only]
-    return [model for model in able if _fits(model, allowed)] or [min(able, key=lambda model: model.vram_gib)]
+    """The models that fit; where none does the smallest, for the figures are estimates and a test says more."""
+    return [model for model in row.models if _fits(model, allowed)] or [min(row.models, key=lambda model: model.vram_gib)]
 
 
 def _without_packages(
@@ -176,7 +175,7 @@ def _without_packages(
     engine = any(need.partition("|")[0] in _ENGINES[row.engine] for need in missing)
     commands = list(engines.get(row.engine, (_DOCTOR,))) if engine else []
     if not engine or len(missing) > 1:
-        commands += [line for arguments in _install(row) for line in _pip(environment, arguments)]
+        commands += [line for arguments in install_of(row) for line in _pip(environment, arguments)]
     because = f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} not installed in {advice.quote(environment.python)}"
     if engine and row.engine not in engines:
         because += f"; `{_DOCTOR}` prints the way to the {names[0] if len(names) == 1 else row.engine} for this GPU"
@@ -185,11 +184,6 @@ def _without_packages(
         because += f"; then the model {model.id} is needed too ({_about(model)})"
         size += model.bytes
     return Skip(code=PACKAGE, because=because, commands=tuple(dict.fromkeys(commands)), bytes=size)
-
-
-def _install(row: Backend) -> tuple[str, ...]:
-    system = system_of(row)
-    return row.install or (system.install if system else ())
 
 
 def _pip(environment: Environment, arguments: str) -> tuple[str, ...]:
@@ -203,7 +197,7 @@ def _without_model(row: Backend, model: BackendModel, torn: str, environment: En
     if not model.bytes and (row.place != "hub" or "/" not in model.id or model.id.startswith(("/", "./", "../", "~"))):
         known = ", ".join(one.id for one in row.models)
         raise UsageError(f"{row.id} finds no model {model.id!r}", f"name a folder or file that is there, or one of {known}")
-    where = {"hub": "in the hub's cache", "whisper": "in openai-whisper's folder", "folder": "here"}[row.place]
+    where = {"hub": "in the hub's cache", "whisper": "in openai-whisper's folder"}[row.place]
     because = f"the model {model.id} is not whole: {torn}" if torn else f"the model {model.id} is not {where}"
     commands = [f"rocmkit smoke {row.id} --all"]
     if {row.id, ""} & set(wish.pythons):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from pathlib import Path
@@ -11,13 +10,13 @@ from typing import Annotated
 from msgspec import Meta
 
 from rocmkit.errors import UsageError
+from rocmkit.gpucode.source import sha256
 from rocmkit.model import DataError, Model, from_json
 from rocmkit.smoke.cer import normal
 from rocmkit.smoke.observed import Clip
 
 FOLDER = Path(__file__).with_name("clips")
 _AGAIN = "install rocmkit anew"
-_CHUNK = 1 << 20
 #: A reference is text: an hour of speech has a hundredth of that.
 _MOST = 8 << 20
 
@@ -64,6 +63,8 @@ def shipped(folder: Path = FOLDER) -> tuple[Clip, ...]:
 
 def own(file: Path, reference: str | None) -> Clip:
     """A user's own sound, with what is said in it where that is known. Raises UsageError where there is none to be read."""
+    if reference is not None and not _is_text(reference):
+        raise UsageError("the reference is not UTF-8", "write what is said as UTF-8")
     if reference is not None and not normal(reference):
         raise UsageError(
             "the reference has no letter in it: nothing can be compared with it", "write what is said, or leave --reference out"
@@ -92,14 +93,19 @@ def reference(word: str) -> str:
         raise UsageError(f"{word}: {error.strerror or error}", "name a file that can be read") from None
 
 
+def _is_text(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:  # a word of the command line holds any bytes
+        return False
+    return True
+
+
 def _clip(file: Path, text: str | None, kana: str | None) -> Clip:
     try:
         if not stat.S_ISREG(file.stat().st_mode):  # a pipe may never say anything
             raise UsageError(f"{file}: it is no file", "name a file with sound in it")
-        digest = hashlib.sha256()
-        with file.open("rb") as opened:
-            while data := opened.read(_CHUNK):
-                digest.update(data)
+        digest = sha256(file)
     except (OSError, ValueError) as error:
         raise UsageError(f"{file}: {getattr(error, 'strerror', None) or error}", "name a file with sound in it") from None
-    return Clip(name=file.name, file=str(file.absolute()), sha256=digest.hexdigest(), text=text, kana=kana)
+    return Clip(name=file.name, file=str(file.absolute()), sha256=digest, text=text, kana=kana)

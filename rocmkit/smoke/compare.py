@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from rocmkit.smoke import cer
 from rocmkit.smoke.control import shows_gpu
 from rocmkit.smoke.observed import Clip, Encoded, Heard, Observed, Ran
@@ -50,26 +52,33 @@ def _compared(seen: Observed, main: Ran, cpu: Ran) -> Comparison:
     apart = _FLOAT32 if all(ran.loaded and ran.loaded.dtype == "float32" for ran in (main, cpu)) else _COARSER
     ours, theirs = heard_of(main.heard), heard_of(cpu.heard)
     names = [name for name, heard in ours.items() if heard.error is None and name in theirs and theirs[name].error is None]
-    rate = cer.together(cer.plain(ours[name].text, theirs[name].text) for name in names)
+    rate, of = _texts([(ours[name].text, theirs[name].text) for name in names], seen.readings)
     cosine, reached = _encoders(main.encoded, cpu.encoded, apart)
     found = Comparison(agrees=None, because="", cer=rate.value, cosine=cosine, cpu_cer=_own(seen.clips, theirs, seen.readings))
     wrong = [reached] if reached else []
     right: list[str] = []
     if rate.length or rate.edits:
         there = rate.value if rate.value is not None else math.inf
-        words = f"the text differs from the processor's in {rate.edits} of {rate.length} characters"
+        words = f"the text differs from the processor's in {rate.edits} of {rate.length} {of}"
         (right if there <= apart.cer else wrong).append(f"{words}; rounding makes at most {apart.cer:.0%}")
     if cosine is not None and not reached:
         right.append(f"the cosine of the encoder's outputs is {cosine:.5f}")
     if wrong:
-        return _with(found, False, wrong)
+        return replace(found, agrees=False, because="; ".join(wrong))
     if not right or not (rate.length or rate.edits):
-        return _with(found, None, [*right, "no text was written both there and on the processor"])
-    return _with(found, True, right)
+        return replace(found, because="; ".join([*right, "no text was written both there and on the processor"]))
+    return replace(found, agrees=True, because="; ".join(right))
 
 
-def _with(found: Comparison, agrees: bool | None, because: Sequence[str]) -> Comparison:
-    return Comparison(agrees=agrees, because="; ".join(because), cer=found.cer, cosine=found.cosine, cpu_cer=found.cpu_cer)
+def _texts(pairs: Sequence[tuple[str, str]], readings: Mapping[str, str]) -> tuple[cer.Rate, str]:
+    """How far texts are apart, and in what: in their readings where all are known and nearer. Rounding may make いい of 良い."""
+    stands = cer.together(cer.plain(*pair) for pair in pairs)
+    known = [rate for pair in pairs if (rate := cer.sounds(*pair, readings))]
+    if len(known) == len(pairs):
+        read = cer.together(known)
+        if read.edits * stands.length < stands.edits * read.length:
+            return read, "kana of their readings"
+    return stands, "characters"
 
 
 def _own(clips: Sequence[Clip], heard: Mapping[str, Heard], readings: Mapping[str, str]) -> float | None:
@@ -100,12 +109,15 @@ def _finite(made: Encoded) -> bool:
     return made.finite and math.isfinite(made.norm) and all(map(math.isfinite, made.sample))
 
 
-def again(ran: Ran | None) -> Repeat:
+def again(ran: Ran) -> Repeat:
     """Whether the second time gave the same."""
-    first, second = heard_of(ran.heard if ran else ()), heard_of(ran.again if ran else ())
+    first, second = heard_of(ran.heard), heard_of(ran.again)
     names = [name for name, heard in first.items() if heard.error is None and name in second]
     if not names:
         return Repeat(agrees=None, because="nothing was transcribed a second time")
+    left = sum(heard.error is None for heard in first.values()) - len(names)
+    if left:
+        return Repeat(agrees=None, because=f"{left} of {left + len(names)} clips were not transcribed a second time")
     differ = [name for name in names if second[name].error or second[name].text != first[name].text]
     if differ:
         return Repeat(agrees=False, because=f"{len(differ)} of {len(names)} clips differ the second time: {differ[0]}")

@@ -5,11 +5,11 @@ What still looks like a GPU then was never the GPU that was hidden, or does not 
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from rocmkit.smoke.observed import Observed, Ran
 from rocmkit.smoke.proof import LEVELS, prove
-from rocmkit.smoke.result import Control
+from rocmkit.smoke.result import Control, Hidden
 from rocmkit.smoke.sights import sights, transcribed
 from rocmkit.trial.words import ending
 
@@ -48,6 +48,8 @@ def _judged(seen: Observed, ran: Ran) -> Held:
     used = shows_gpu(seen, ran)
     if used:
         return _held("void", f"with the GPU hidden it used one all the same: {used}", False)
+    if ran.loaded and ran.loaded.device == "gpu" and transcribed(ran):  # however it ended then
+        return _held("void", "with the GPU hidden it transcribed all the same, and the library said that it was on the GPU", False)
     trial = ran.trial
     if trial.outcome in ("hang", "skipped") or trial.limit or trial.signal in _FROM_OUTSIDE:
         return _held("not-made", f"with the GPU hidden it came to no end of its own: {ending(trial)}", False)
@@ -60,10 +62,8 @@ def _judged(seen: Observed, ran: Ran) -> Held:
         if error is None:
             return _held("not-made", "with the GPU hidden it told nothing of any clip", False)
         return _held("failed", f"with the GPU hidden it transcribed nothing: {error}", True)
-    if ran.loaded.device == "gpu":
-        return _held("void", "with the GPU hidden it transcribed all the same, and the library said that it was on the GPU", False)
     return _held("cpu", "with the GPU hidden the library said that it ran on the processor", True)
 
 
-def _held(outcome: Literal["failed", "cpu", "void", "not-made"], because: str, stands: bool) -> Held:
+def _held(outcome: Hidden, because: str, stands: bool) -> Held:
     return Held(Control(outcome=outcome, because=because), stands)

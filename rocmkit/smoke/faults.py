@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from rocmkit.errors import Exit
 from rocmkit.kb.backends import Backend
+from rocmkit.kb.providers import NAMES
 from rocmkit.smoke import advice
 from rocmkit.smoke.control import Held
 from rocmkit.smoke.observed import Observed, Placed, Ran
@@ -16,7 +17,7 @@ from rocmkit.smoke.scores import Text
 from rocmkit.smoke.sights import mib
 from rocmkit.trial.words import ELSEWHERE, ending
 
-_CPU = "CPUExecutionProvider"
+_CPU = NAMES["cpu"]
 #: So many operators are named.
 _NAMED = 5
 
@@ -54,6 +55,8 @@ def doing(seen: Observed, main: Ran) -> str:
         left = next((clip.name for clip in seen.clips if clip.name not in names), None)
         if left is not None:
             return f"transcribing {left}{words}"
+    if main.trial.step is None:
+        return "coming to its end, after all was done"
     return "looking at the encoder and at where the operators ran"
 
 
@@ -166,8 +169,7 @@ def _unsteady(judged: Judged) -> Iterator[Fault]:
 
 def _unproved(judged: Judged) -> Iterator[Fault]:
     proved, held = judged.proved, judged.held
-    if proved.code or not proved.proof.enough:
-        code = proved.code or "RK705"
+    if code := proved.code:
         commands = ((advice.unemulated(judged.backend),) if code == "RK713" else ("rocmkit doctor",)) + (advice.page(code),)
         yield Fault(code, f"it is not proved that the GPU computed: {proved.proof.because}", Exit.INCONCLUSIVE, "inconclusive", commands)
     if not held.stands:

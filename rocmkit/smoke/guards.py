@@ -14,23 +14,23 @@ from rocmkit.smoke.cer import FAR, edits, normal
 from rocmkit.smoke.observed import Heard
 
 #: Of the reference's length. A reading in kana is up to twice as long as a text in kanji.
-SHORTEST, LONGEST = 0.3, 2.5
+_SHORTEST, _LONGEST = 0.3, 2.5
 #: Few characters more or less are a large share of a short text.
 _FEW = 8
 #: Right texts come to 1.4, loops to 6 and more. Texts are looked at in pieces: a long one repeats its own words, and hides a loop.
-COMPRESSES, _PIECE = 2.4, 240
+_COMPRESSES, _PIECE = 2.4, 240
 #: How often the same few characters stand in a row. People do say "そうそうそうそう": without a reference it takes so many characters.
-REPEATS, RUN_UNTOLD = 4, 24
-JAPANESE = 0.7
+_REPEATS, _RUN_UNTOLD = 4, 24
+_JAPANESE = 0.7
 #: No sentence of so many letters is without kana.
-KANJI_ALONE = 12
-LOGPROB = -1.0
-NO_SPEECH = 0.6
-LANGUAGE_P = 0.8
+_KANJI_ALONE = 12
+_LOGPROB = -1.0
+_NO_SPEECH = 0.6
+_LANGUAGE_P = 0.8
 #: What a model doubts of itself does not count where so much of the text, at least, is what was said.
-NEAR = 0.3
+_NEAR = 0.3
 #: What Whisper models write for silence: they learned from subtitles.
-STOCK = ("ご視聴ありがとうございました", "おやすみなさい", "チャンネル登録")
+_STOCK = ("ご視聴ありがとうございました", "おやすみなさい", "チャンネル登録")
 
 #: Digits and ー alone may stand in a row: 1000000, すごーーーい. No phrase of a dozen characters is said four times over either.
 _RUN = re.compile(r"(?=([0-9ー]{0,5}?[^0-9ー].{0,11}?)\1{3})")
@@ -53,14 +53,14 @@ def guards(text: str, reference: str | None, heard: Heard) -> tuple[str, ...]:
     if not letters:
         return (*found, "nothing was written")
     said = None if reference is None else normal(reference)
-    near = bool(said) and edits(said or "", letters) <= NEAR * len(said or "")
+    near = bool(said) and edits(said or "", letters) <= _NEAR * len(said or "")
     for rule in (_length, _repetition, _script, _stock):
         found += rule(letters, said)
     return (*found, *_language(heard), *(() if near else _doubts(heard)))
 
 
 def _length(letters: str, said: str | None) -> list[str]:
-    if not said or abs(len(letters) - len(said)) <= _FEW or SHORTEST <= len(letters) / len(said) <= LONGEST:
+    if not said or abs(len(letters) - len(said)) <= _FEW or _SHORTEST <= len(letters) / len(said) <= _LONGEST:
         return []
     return [f"the text has {len(letters)} characters where {len(said)} were said"]
 
@@ -68,10 +68,10 @@ def _length(letters: str, said: str | None) -> list[str]:
 def _repetition(letters: str, said: str | None) -> list[str]:
     found = []
     ratio = max(compression(letters[at : at + _PIECE]) for at in range(0, len(letters), _PIECE))
-    if ratio > COMPRESSES:
-        found.append(f"the text repeats itself: packed it is {ratio:.1f} times smaller, above {COMPRESSES}")
+    if ratio > _COMPRESSES:
+        found.append(f"the text repeats itself: packed it is {ratio:.1f} times smaller, above {_COMPRESSES}")
     run = longest_run(letters[:FAR])
-    if run and (len(run.piece) * run.times >= RUN_UNTOLD if said is None else run.piece * REPEATS not in said):
+    if run and (len(run.piece) * run.times >= _RUN_UNTOLD if said is None else run.piece * _REPEATS not in said):
         found.append(f"{run.piece!r} stands in the text {run.times} times in a row")
     return found
 
@@ -99,9 +99,9 @@ def longest_run(letters: str) -> _Run | None:
 def _script(letters: str, said: str | None) -> list[str]:
     found = []
     share, wanted = japanese(letters), 1.0 if said is None else japanese(said)
-    if share < JAPANESE <= wanted:
-        found.append(f"{share:.0%} of the letters are Japanese ones, less than {JAPANESE:.0%}")
-    elif share >= JAPANESE and len(letters) >= KANJI_ALONE and not _KANA.search(letters) and (said is None or _KANA.search(said)):
+    if share < _JAPANESE <= wanted:
+        found.append(f"{share:.0%} of the letters are Japanese ones, less than {_JAPANESE:.0%}")
+    elif share >= _JAPANESE and len(letters) >= _KANJI_ALONE and not _KANA.search(letters) and (said is None or _KANA.search(said)):
         found.append("there is no kana in it: no Japanese is written so, Chinese is")
     return found
 
@@ -124,18 +124,18 @@ def _language(heard: Heard) -> list[str]:
 def _doubts(heard: Heard) -> list[str]:
     """What the model itself doubts."""
     found = []
-    if heard.logprob is not None and heard.logprob < LOGPROB:
-        found.append(f"the model was not sure of its words: mean logarithm of their probabilities {heard.logprob:.2f}, below {LOGPROB:g}")
-    if heard.no_speech is not None and heard.no_speech > NO_SPEECH:
-        found.append(f"the model heard no speech: probability {heard.no_speech:.2f}, above {NO_SPEECH:g}")
-    if heard.language_p is not None and heard.language_p < LANGUAGE_P:
-        found.append(f"the model was not sure of the language: probability {heard.language_p:.2f}, below {LANGUAGE_P:g}")
+    if heard.logprob is not None and heard.logprob < _LOGPROB:
+        found.append(f"the model was not sure of its words: mean logarithm of their probabilities {heard.logprob:.2f}, below {_LOGPROB:g}")
+    if heard.no_speech is not None and heard.no_speech > _NO_SPEECH:
+        found.append(f"the model heard no speech: probability {heard.no_speech:.2f}, above {_NO_SPEECH:g}")
+    if heard.language_p is not None and heard.language_p < _LANGUAGE_P:
+        found.append(f"the model was not sure of the language: probability {heard.language_p:.2f}, below {_LANGUAGE_P:g}")
     return found
 
 
 def _stock(letters: str, said: str | None) -> list[str]:
     """In a text of one's own that nobody told, such a phrase may have been said: it counts where it is half of all."""
-    found = [phrase for phrase in map(normal, STOCK) if phrase in letters and (said is None or phrase not in said)]
+    found = [phrase for phrase in map(normal, _STOCK) if phrase in letters and (said is None or phrase not in said)]
     if said is None and sum(letters.count(phrase) * len(phrase) for phrase in found) < len(letters) / 2:
         return []
     return [f"{phrase} is what models write where nobody speaks" for phrase in found]

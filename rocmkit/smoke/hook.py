@@ -112,17 +112,26 @@ def _last_line(stderr: bytes) -> str:
 def _folder(cache: Path) -> Path | Hooked:
     """Where libraries are kept: below folders in which nobody else can put anything in its place."""
     folder = cache / "hook"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-    folder = folder.resolve(strict=True)
-    for path in (folder, *folder.parents):
+    there = next(path for path in folder.parents if path.exists()).resolve(strict=True)
+    because = _open_to_others(there, *there.parents)  # first: what root makes in the home of another, that one could not use
+    if because is None:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        folder = folder.resolve(strict=True)
+        because = _open_to_others(*folder.parents, last=folder)
+    return Hooked(None, because) if because else folder
+
+
+def _open_to_others(*above: Path, last: Path | None = None) -> str | None:
+    """Why somebody else can put something into these folders; the `last` has to be the user's own. None: nobody can."""
+    for path in (*filter(None, (last,)), *above):
         about = path.stat()
-        if about.st_uid not in ({os.geteuid()} if path == folder else {os.geteuid(), 0}):
-            return Hooked(None, f"{path} belongs to somebody else")
-        if _others_write(about) and (path == folder or not about.st_mode & stat.S_ISVTX):
-            return Hooked(None, f"others can write into {path}")
-    return folder
+        if about.st_uid not in ({os.geteuid()} if path == last else {os.geteuid(), 0}):
+            return f"{path} belongs to somebody else"
+        if _others_write(about) and (path == last or not about.st_mode & stat.S_ISVTX):
+            return f"others can write into {path}"
+    return None
 
 
 def _others_write(about: os.stat_result) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
+from msgspec.structs import replace
+
 from rocmkit.errors import Exit, worst
 from rocmkit.kb.backends import Backend
 from rocmkit.smoke.compare import again, against_cpu
@@ -15,8 +17,8 @@ from rocmkit.smoke.control import Held, hold
 from rocmkit.smoke.faults import Fault, Judged, doing, faults
 from rocmkit.smoke.observed import Heard, Observed, Ran
 from rocmkit.smoke.proof import LEVELS, prove, unrun
-from rocmkit.smoke.result import Case, Comparison, Control, Crash, Features, Outcome, Proof, Repeat
-from rocmkit.smoke.scores import Text, text_of
+from rocmkit.smoke.result import Case, Control, Crash, Features, Outcome, Proof, Repeat
+from rocmkit.smoke.scores import text_of
 from rocmkit.smoke.vram import peak
 from rocmkit.trial.values import Device
 from rocmkit.trial.words import BROKEN_OFF, GONE
@@ -61,7 +63,8 @@ def _skipped(seen: Observed, backend: Backend, because: str) -> Case:
 def _judged(seen: Observed, backend: Backend, main: Ran) -> Case:
     proved, held, text = prove(seen, main), hold(seen), text_of(seen, main)
     comparison, repeat, vram = against_cpu(seen), again(main), peak(main, seen.cards)
-    found = faults(Judged(seen, backend, main, proved, held, text, comparison, repeat, vram))
+    judged = Judged(seen, backend, main, proved, held, text, comparison, repeat, vram)
+    found = faults(judged)
     first = next((fault for fault in found if fault.outcome == "fail"), found[0] if found else None)
     outcome: Outcome = first.outcome if first else "pass"
     heard = tuple(one for one in main.heard if one.error is None)
@@ -100,7 +103,7 @@ def _judged(seen: Observed, backend: Backend, main: Ran) -> Case:
         clips=text.scores,
         compute_type=seen.compute_type or (main.loaded.dtype if main.loaded else None),
         licence=seen.model.licence,
-        warnings=tuple(dict.fromkeys(_warnings(seen, backend, main, (text, comparison), [fault for fault in found if fault is not first]))),
+        warnings=tuple(dict.fromkeys(_warnings(judged, [fault for fault in found if fault is not first]))),
         exit=int(worst(fault.exit for fault in found)),
     )
 
@@ -109,14 +112,7 @@ def _after(proof: Proof, held: Held) -> Proof:
     """The proof, after the control."""
     if held.stands or not proof.enough:
         return proof
-    return Proof(
-        level=proof.level,
-        because=f"{proof.because}; but {held.control.because}",
-        enough=False,
-        gpu=proof.gpu,
-        evidence=proof.evidence,
-        warnings=proof.warnings,
-    )
+    return replace(proof, because=f"{proof.because}; but {held.control.because}", enough=False)
 
 
 def _device(main: Ran, proof: Proof) -> Device | None:
@@ -164,8 +160,8 @@ def _crash(seen: Observed, main: Ran) -> Crash | None:
     )
 
 
-def _warnings(seen: Observed, backend: Backend, main: Ran, found: tuple[Text, Comparison], other: list[Fault]) -> Iterator[str]:
-    text, comparison = found
+def _warnings(judged: Judged, other: list[Fault]) -> Iterator[str]:
+    seen, main, text, comparison = judged.seen, judged.main, judged.text, judged.comparison
     yield from (f"{fault.code}: {fault.because}" for fault in other)
     yield from main.loaded.notes if main.loaded else ()
     if seen.device == "gpu" and not seen.wanted.control:
@@ -175,6 +171,6 @@ def _warnings(seen: Observed, backend: Backend, main: Ran, found: tuple[Text, Co
     for placed in main.placed:
         if placed.cpu_forbidden in ("refused", "died"):
             yield f"{placed.model}: a small model that may put nothing on the processor was not taken ({placed.cpu_forbidden})"
-    expected = next((model.cer_expected for model in backend.models if model.id == seen.model.id), None)
+    expected = next((model.cer_expected for model in judged.backend.models if model.id == seen.model.id), None)
     if seen.wanted.enforce_cer and expected is not None and text.cer is not None and text.cer > 2 * expected + _UNEXPECTED:
         yield f"an error rate of {text.cer:.2f} is more than is usual with this model: {expected:.2f} is expected"

@@ -232,7 +232,7 @@ class Cards:
             asleep = self.gaps.read(f"{folder}/power/runtime_status").strip() == b"suspended"
             busy = None if asleep else self._value(pci, "card-busy", f"{folder}/gpu_busy_percent")
             vram = self._value(pci, "card-vram", f"{folder}/mem_info_vram_used")
-            before = self.seen.get(pci) or CardSeen(pci=pci, busy_before=busy, vram_before_bytes=vram)
+            before = self.seen.get(pci) or CardSeen(pci=pci, vram_before_bytes=vram)
             self.seen[pci] = card_most(before, busy, vram)
 
     def _value(self, pci: str, kind: str, path: str) -> int | None:

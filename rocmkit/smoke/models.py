@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from string import Template
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ import msgspec
 
 from rocmkit.kb.backends import Backend, BackendModel
 from rocmkit.smoke.inside.picking import INDEX, pick
-from rocmkit.smoke.planned import Found
+from rocmkit.smoke.planned import Find, Found
 
 _REPOSITORY = re.compile(r"[\w][\w.-]{0,95}(/[\w][\w.-]{0,95})?", re.ASCII)
 _NAME = re.compile(r"[\w][\w.-]{0,95}", re.ASCII)
@@ -31,9 +31,6 @@ class Places(NamedTuple):
     hub: Path  # huggingface_hub's
     whisper: Path  # openai-whisper's
     home: Path
-
-
-Find = Callable[[Backend, BackendModel], Found | None]
 
 
 def places(environ: Mapping[str, str], home: Path) -> Places:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
+from rocmkit.kb.backends import Timestamps
 from rocmkit.kb.systems import Engine
 from rocmkit.model import Model
 from rocmkit.trial.values import Device, Trial
 
-Timestamps = Literal["word", "segment", "none"]
 #: /dev/kfd: the driver's device, or something else by that name.
 KfdDevice = Literal["driver", "other", "absent", "unknown"]
+#: Of numbers of processes: initial, KFD names them by the same ones; other: as in a container, by numbers that are not known here.
+Namespace = Literal["initial", "other", "unknown"]
 
 
 class Evidence(Model, kw_only=True):
@@ -59,7 +61,6 @@ class CardSeen(Model, kw_only=True):
 
     pci: str
     busy_percent: int | None = None  # highest of gpu_busy_percent
-    busy_before: int | None = None  # before the worker began
     vram_used_bytes: int | None = None  # highest of mem_info_vram_used
     vram_before_bytes: int | None = None
 
@@ -87,8 +88,7 @@ class Watched(Model, kw_only=True):
 
     samples: int = 0
     seconds: float = 0.0
-    #: other: KFD names processes by numbers that this namespace does not know, so that nothing of KFD is taken for the worker's.
-    namespace: Literal["initial", "other", "unknown"] = "unknown"
+    namespace: Namespace = "unknown"  # unless it is initial, nothing of KFD is taken for the worker's
     kfd_opened: bool = False  # KFD has a folder for it: that shows only that /dev/kfd was opened once
     kfd: tuple[KfdSeen, ...] = ()
     drm: tuple[DrmSeen, ...] = ()

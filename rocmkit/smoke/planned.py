@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from rocmkit.kb.backends import Backend
+from collections.abc import Callable
+
+from rocmkit.kb.backends import Backend, BackendModel
 from rocmkit.model import Model
 from rocmkit.smoke.observed import Skip, UsedModel
 from rocmkit.trial.values import Device
@@ -15,6 +17,10 @@ class Found(Model, kw_only=True):
     shown: str  # the same, below the home with ~/
     bytes: int  # of the files that are loaded
     lacking: str = ""  # what it is not whole for; empty: it is
+
+
+#: Looks for a model on this machine; None: it is not here.
+Find = Callable[[Backend, BackendModel], Found | None]
 
 
 class Planned(Model, kw_only=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import stat
 from collections.abc import Mapping, Sequence
@@ -55,7 +56,7 @@ def key(
     sounds = [[clip.name, clip.sha256, clip.text, clip.kana] for clip in clips]
     gpus = [[card.gfx, card.pci, card.gpu_id] for card in cards]
     parts = [plan, sounds, gpus, dict(environment), control, timeout_s]
-    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()  # names of files may be no UTF-8
 
 
 class Progress:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
+from rocmkit.kb.backends import Timestamps
 from rocmkit.model import Model
-from rocmkit.smoke.observed import Card, Evidence, Placed, Timestamps
+from rocmkit.smoke.cer import By
+from rocmkit.smoke.observed import Card, Evidence, Placed
 from rocmkit.trial.values import Device
 
 Outcome = Literal["pass", "fail", "inconclusive", "skipped"]
 #: Executed: the GPU took packets of this process out of its queues, or waves of it were in flight. Resident: it has a compute queue, and
 #: memory of the model's size, on the GPU. Claimed: a library says so. None: nothing at all.
 Level = Literal["executed", "resident", "claimed", "none"]
+Hidden = Literal["failed", "cpu", "void", "not-made"]
 Verdict = Literal["proved", "partly", "cpu", "wrong-text", "failed", "inconclusive"]
 
 
@@ -29,7 +32,7 @@ class Proof(Model, kw_only=True):
 class Control(Model, kw_only=True):
     """The same case with the GPU hidden."""
 
-    outcome: Literal["failed", "cpu", "void", "not-made"]  # void: it looked as if it ran on the GPU
+    outcome: Hidden  # void: it looked as if it ran on the GPU
     because: str
 
 
@@ -100,7 +103,7 @@ class Case(Model, kw_only=True):
     text: str | None = None  # of all clips, a line each
     reference: str | None = None
     cer: float | None = None  # by readings, where they are known; else the lower one of text and kana
-    cer_by: Literal["reading", "lower"] | None = None
+    cer_by: By | None = None
     plain_cer: float | None = None  # of characters as they stand
     audio_s: float | None = None
     load_s: float | None = None

@@ -44,13 +44,9 @@ from rocmkit.trial.work import worker
 INSIDE = Path(__file__).with_name("inside")
 #: HIP takes -1 for none of its devices, and the HSA runtime an empty list. What is left of them is the processor.
 HIDDEN: dict[str, str | None] = {"HIP_VISIBLE_DEVICES": "-1", "CUDA_VISIBLE_DEVICES": "-1", "ROCR_VISIBLE_DEVICES": ""}
-#: So many clips are transcribed on the processor too.
-_COMPARED = 2
 #: By itself MIOpen compiles and times kernels for each length that it has no record of (ROCm/MIOpen docs/how-to/find-and-immediate.rst).
 #: CTranslate2's usual allocator was seen to lose text on HIP (OpenNMT/CTranslate2#2090).
 _UNLESS_SET = {"MIOPEN_FIND_MODE": "FAST", "CT2_CUDA_ALLOCATOR": "cub_caching"}
-#: Types that the processor computes in too; with others CTranslate2 raises there.
-_EVERYWHERE = ("float32", "int8")
 _OFFLINE: dict[str, str | None] = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 
 T = TypeVar("T")
@@ -85,7 +81,8 @@ def observe(planned: Planned, clips: Sequence[Clip], room: Room, tell: Tell | No
         clips=tuple(replace(clip, file=room.names.hide(clip.file)) for clip in clips),
         cards=room.cards,
         wanted=held_to(planned, room),
-        environment={name: room.names.hide_text(value) for name, value in environment(room.environ).items()},
+        # With what is set here: a program without it may go another way, and die where this one does not.
+        environment={name: room.names.hide_text(value) for name, value in environment({**_UNLESS_SET, **room.environ}).items()},
         kfd_device=room.kfd_device,
         skip=planned.skip,
     )
@@ -104,7 +101,7 @@ def observe(planned: Planned, clips: Sequence[Clip], room: Room, tell: Tell | No
             say("with the GPU hidden")
             control = _run(planned, clips[:1], room, device="gpu", hide=True)
         say("on the processor, to compare")
-        cpu = _run(planned, clips[:_COMPARED], room, device="cpu", hide=True)
+        cpu = _run(planned, compared(clips), room, device="cpu", hide=True)
     say("reading the texts")
     return replace(seen, main=main, control=control, cpu=cpu, readings=_readings(planned, clips, (main, cpu), room))
 
@@ -114,6 +111,18 @@ def _shown(planned: Planned, names: Names) -> UsedModel:
     model = planned.model
     known = any(model.id == one.id for one in planned.backend.models)
     return replace(model, id=model.id if known else names.hide_text(model.id), path=model.path and names.hide(model.path))
+
+
+def compared(clips: Sequence[Clip]) -> tuple[Clip, ...]:
+    """What is transcribed on the processor too: the first, and the longest other, since a GPU has other kernels for other lengths."""
+
+    def size(clip: Clip) -> int:
+        try:
+            return Path(clip.file).stat().st_size
+        except (OSError, ValueError):  # the worker says what became of it
+            return 0
+
+    return (*clips[:1], *sorted(clips[1:], key=size)[-1:])
 
 
 def held_to(planned: Planned, room: Room) -> Wanted:

@@ -9,11 +9,11 @@ import heapq
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from rocmkit.smoke.observed import CardSeen, DrmSeen, Evidence, KfdSeen
+from rocmkit.smoke.observed import CardSeen, DrmSeen, Evidence, KfdSeen, Namespace
 
 #: KFD_QUEUE_TYPE_COMPUTE (kfd_priv.h). HIP's queues are of it: AQL is but a format there.
 COMPUTE = 0
@@ -47,7 +47,7 @@ def gpu_of(name: str, kind: str) -> int | None:
     return int(digits) if name.startswith(kind) and digits.isascii() and digits.isdecimal() and len(digits) <= 10 else None
 
 
-def namespace(link: str) -> Literal["initial", "other", "unknown"]:
+def namespace(link: str) -> Namespace:
     """Whether the numbers of processes are those that KFD uses, by what /proc/self/ns/pid links to."""
     return "initial" if link == _INITIAL else "other" if link.startswith("pid:[") else "unknown"
 

@@ -34,7 +34,7 @@ def series(
         case = bring(one) if bring else one
         name = key(case, clips, room.cards, environment(room.environ), control=room.wanted.control, timeout_s=room.timeout_s)
         seen = progress.found(name, held_to(case, room)) if progress else None
-        if seen is None or case.skip:
+        if seen is None or seen.backend != case.backend.id or case.skip:
             seen = observe(case, clips, room, say)
             try:
                 if progress:

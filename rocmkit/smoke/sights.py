@@ -40,7 +40,10 @@ def sights(ran: Ran, cards: Sequence[Card]) -> tuple[Sight, ...]:
     found: dict[object, Sight] = {}
 
     def at(field: str, value: int | str | None) -> object:
-        card = _card(cards, field, value) if value is not None else _chosen(ran, cards)
+        card = _card(cards, field, value) if value is not None else None
+        if card is None and field == "node" and (value is None or any(one.node is None for one in cards)):
+            # The runtime numbers the GPUs that it may open; the kernel, all (topology.c in ROCm/ROCR-Runtime libhsakmt).
+            card = _chosen(ran, cards)
         key: object = cards.index(card) if card else (field, value)
         if key not in found:
             known = value is None or not cards or any(getattr(one, field) is None for one in cards)
@@ -79,7 +82,7 @@ def needed(ran: Ran, model_bytes: int | None) -> tuple[int, str]:
         return -(-weights * _TENTHS // 10), f"its weights are {mib(weights)}"
     if model_bytes and model_bytes > 0:
         return -(-model_bytes * _TENTHS // 10), f"its files are {mib(model_bytes)}"
-    return _UNKNOWN_WEIGHTS, f"how large its weights are is not known: {mib(_UNKNOWN_WEIGHTS)} at least were looked for"
+    return _UNKNOWN_WEIGHTS, f"how large its weights are is not known: {mib(_UNKNOWN_WEIGHTS)} at least were expected"
 
 
 def mib(size: int) -> str:

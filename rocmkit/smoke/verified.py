@@ -9,9 +9,10 @@ from rocmkit import __version__
 from rocmkit.errors import Exit
 from rocmkit.kb.backends import backend
 from rocmkit.model import Model, to_builtins
+from rocmkit.smoke.cer import normal
 from rocmkit.smoke.clips import manifest
 from rocmkit.smoke.judge import judge
-from rocmkit.smoke.observed import Observed
+from rocmkit.smoke.observed import Observed, Wanted
 from rocmkit.smoke.result import Case, Level, Outcome, Smoke, Verdict
 from rocmkit.smoke.verdict import verdict
 
@@ -65,10 +66,12 @@ def check(contents: Contents | None, written_by: str, problems: Sequence[str]) -
     found = list(problems)
     again: Smoke | None = None
     cases: tuple[Checked, ...] = ()
+    beside: tuple[str, ...] = ()
     if contents:
-        judged, unknown = _judged(contents.observed)
+        known, judged, unknown = _judged(contents.observed)
         again = verdict(judged, contents.smoke.cards, interrupted=contents.smoke.interrupted)
         cases = tuple(_checked(case, contents.smoke.cases) for case in judged)
+        beside = tuple(f"{case.title}: {text}" for seen, case in zip(known, judged, strict=True) for text in _beside(seen, case))
         found += [*unknown, *_differences(contents.smoke, again, written_by), *_clips(contents.observed), *_machine(contents)]
     found = list(dict.fromkeys(found))
     passed = tuple(case for case in cases if case.outcome == "pass" and case.agrees)
@@ -81,21 +84,38 @@ def check(contents: Contents | None, written_by: str, problems: Sequence[str]) -
         because=again.because if again else "",
         cases=cases,
         proved=() if found else tuple(map(_sentence, passed)),
-        not_proved=(*(f"{case.title}: {case.because}" for case in cases if case.outcome != "pass"), _NO_SIGNATURE, _READINGS, _ABSENT),
+        not_proved=(
+            *(f"{case.title}: {case.because}" for case in cases if case.outcome != "pass"),
+            *beside,
+            *(_NO_SIGNATURE, _READINGS, _ABSENT),
+        ),
         exit=int(Exit.INTEGRITY) if found or again is None else again.exit,
     )
 
 
-def _judged(observed: Sequence[Observed]) -> tuple[list[Case], list[str]]:
-    judged, unknown = [], []
+def _judged(observed: Sequence[Observed]) -> tuple[list[Observed], list[Case], list[str]]:
+    known, judged, unknown = [], [], []
     for seen in observed:
         try:
             row = backend(seen.backend)
         except KeyError:
             unknown.append(f"this rocmkit does not know the system {seen.backend!r}: it was not judged again")
             continue
+        known.append(seen)
         judged.append(judge(seen, row))
-    return judged, unknown
+    return known, judged, unknown
+
+
+def _beside(seen: Observed, case: Case) -> Iterator[str]:
+    """What a pass leaves open: what was odd, and what it was not held to."""
+    if case.outcome != "pass":
+        return
+    yield from (*case.proof.warnings, *case.warnings)
+    usual = next((model.cer_pass for model in backend(seen.backend).models if model.id == seen.model.id), Wanted().cer_pass)
+    if not seen.wanted.enforce_cer:
+        yield "its text was held to no error rate, but to what the processor wrote"
+    elif seen.wanted.cer_pass > usual:
+        yield f"its text was held to an error rate of {seen.wanted.cer_pass:.2f}, where {usual:.2f} is usual"
 
 
 def _checked(case: Case, told: Sequence[Case]) -> Checked:
@@ -138,7 +158,7 @@ def _clips(observed: Sequence[Observed]) -> Iterator[str]:
     for seen in observed:
         for clip in seen.clips:
             row = known.get(clip.sha256)
-            if row and (clip.text, clip.kana) != (row.text, row.kana):
+            if row and (normal(clip.text or row.text) != normal(row.text) or clip.kana not in (None, row.kana)):
                 yield f"{row.file} is a clip that rocmkit brings, and other words are said to be spoken in it"
             elif row is None and any(clip.name == one.file for one in known.values()):
                 yield f"{clip.name} has the name of a clip that rocmkit brings, and is another sound"

@@ -13,12 +13,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from rocmkit.host.secrets import secrets
 from rocmkit.probe.env import PREFIXES
 from rocmkit.smoke.looking import Cards, Drm, Gaps, Kfd, Processes, read
-from rocmkit.smoke.observed import Card, KfdDevice, Watched
+from rocmkit.smoke.observed import Card, KfdDevice, Namespace, Watched
 from rocmkit.smoke.sampling import Kept, majors, namespace
 
 #: Variables beside those families that change what is computed where.
@@ -57,7 +56,7 @@ class Watcher:
         self._proc = proc
         self._processes, self._kfd = Processes(proc, gaps), Kfd(sys, kept, gaps)
         self._drm, self._cards = Drm(proc, kept, gaps), Cards(cards, sys, kept, gaps)
-        self._namespace: Literal["initial", "other", "unknown"] = "unknown"
+        self._namespace: Namespace = "unknown"
         self._samples, self._started = 0, 0.0
         self._new: list[int] = []  # processes that the thread has not heard of
         self._users: set[int] = set()  # of KFD at the last look

@@ -20,6 +20,7 @@ from rocmkit.trial.run import runner
 from rocmkit.trial.values import Limits, Trial
 from rocmkit.trial.work import worker
 from tests.conftest import ROOT
+from tests.support.command import rocmkit
 from tests.support.whisper_weights import Forms
 
 pytestmark = pytest.mark.network
@@ -99,6 +100,31 @@ def test_a_model_that_knows_no_japanese_fails(whisper: Whisper) -> None:
     assert rate(written(trial), SPEECH) > 1.0
     assert trial.measured[0]["notes"] == ["the model knows English alone"]
     assert all(told.get("language") is None for told in trial.measured if "clip" in told)
+
+
+def test_the_command_never_calls_the_processor_a_pass(whisper: Whisper) -> None:
+    """The right text, on a machine that has no AMD GPU or is told to leave it alone."""
+    python, forms = whisper
+    ran = rocmkit(
+        "smoke", "faster-whisper", "--python", str(python), "--model", str(forms.ctranslate2), "--device", "cpu", "--json", timeout_s=600
+    )
+    (case,) = ran.json["cases"]
+    assert (ran.code, ran.json["verdict"], case["outcome"], case["code"], case["device"]) == (8, "cpu", "inconclusive", "RK701", "cpu"), (
+        ran.err
+    )
+    assert case["cer"] < 0.1 and case["plain_cer"] < 0.1
+    assert case["proof"]["level"] == "none"
+    assert case["repeat"]["agrees"] and case["rtf"] > 0 and case["peak_rss_bytes"] > 1 << 28
+
+
+def test_the_command_fails_a_model_that_knows_no_japanese(whisper: Whisper) -> None:
+    python, forms = whisper
+    ran = rocmkit(
+        "smoke", "faster-whisper", "--python", str(python), "--model", str(forms.english), "--device", "cpu", "--json", timeout_s=600
+    )
+    (case,) = ran.json["cases"]
+    assert (ran.code, case["outcome"], case["code"]) == (8, "fail", "RK702"), ran.err
+    assert case["plain_cer"] > 1 and all(clip["guards"] for clip in case["clips"])
 
 
 def test_whole_numbers_take_a_quarter_of_the_memory(whisper: Whisper) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,10 @@ from rocmkit.smoke.observed import Placed
 from rocmkit.smoke.transcribe import INSIDE
 from tests.support import tinywhisper
 from tests.support.tinywhisper import TEXT
-from tests.support.transcribing import SPEECH, Place, samples_of, wav
+from tests.support.transcribing import SPEECH, WHEELS, Place, samples_of, wav
 from tests.support.worker import Answered, ask
 
-pytestmark = [
-    pytest.mark.network,
-    pytest.mark.skipif(not (3, 10) <= sys.version_info[:2] <= (3, 13), reason="the packages have no wheels for this Python"),
-    pytest.mark.skipif(not SPEECH, reason="no speech lies beside this checkout"),
-]
+pytestmark = WHEELS
 
 CPU = "CPUExecutionProvider"
 

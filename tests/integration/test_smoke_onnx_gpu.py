@@ -8,9 +8,7 @@ Marked `network`: pip brings about 120 MB.
 
 from __future__ import annotations
 
-import platform
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +20,10 @@ from tests.integration.test_smoke_onnx import measured, placed, steps
 from tests.support import tinywhisper
 from tests.support.registry import run
 from tests.support.standin import StandIn
-from tests.support.transcribing import SPEECH, Place
+from tests.support.transcribing import ROCM_WHEELS, SPEECH, Place
 from tests.support.worker import Answered, ask
 
-pytestmark = [
-    pytest.mark.network,
-    pytest.mark.skipif((platform.system(), platform.machine()) != ("Linux", "x86_64"), reason="the wheels are those of Linux on x86-64"),
-    pytest.mark.skipif(not (3, 10) <= sys.version_info[:2] <= (3, 13), reason="the packages have no wheels for this Python"),
-    pytest.mark.skipif(not SPEECH, reason="no speech lies beside this checkout"),
-    pytest.mark.skipif(Path("/opt/rocm/lib").exists(), reason="the wheel would find the ROCm of this machine"),
-]
+pytestmark = ROCM_WHEELS
 
 ROCM, CPU = "ROCMExecutionProvider", "CPUExecutionProvider"
 ENCODER, DECODER, JOINER = (f"{part}-epoch-99-avg-1.onnx" for part in ("encoder", "decoder", "joiner"))

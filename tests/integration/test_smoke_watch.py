@@ -44,7 +44,7 @@ def values(seen: Watched, kind: str) -> list[str]:
     return [item.value for item in seen.evidence if item.kind == kind]
 
 
-@pytest.mark.parametrize("release", ["5.15", "6.1", "6.6", "6.12", "7.2", "dkms"])
+@pytest.mark.parametrize("release", ["5.15", "6.12", "7.2"])  # of the others the text alone differs: test_sampling.py
 def test_a_gfx906_is_seen_with_queues_memory_and_occupied_units(tmp_path: Path, release: str) -> None:
     trial, seen = watched(tmp_path, "transcribes", GFX906, release=release)
     assert trial.outcome == "pass", trial.log
@@ -52,9 +52,7 @@ def test_a_gfx906_is_seen_with_queues_memory_and_occupied_units(tmp_path: Path, 
     assert (kfd.gpu_id, kfd.compute_queues, kfd.vram_bytes, kfd.occupied) == (GFX906.gpu_id, 2, SIZE, 60)
     assert kfd.looked > kfd.busy > 0
     assert seen.drm == (DrmSeen(pci=GFX906.pci, clients=1, vram_bytes=SIZE),)
-    assert seen.cards == (
-        CardSeen(pci=GFX906.pci, busy_percent=97, busy_before=0, vram_used_bytes=12103680 + SIZE, vram_before_bytes=12103680),
-    )
+    assert seen.cards == (CardSeen(pci=GFX906.pci, busy_percent=97, vram_used_bytes=12103680 + SIZE, vram_before_bytes=12103680),)
     assert (seen.namespace, seen.kfd_opened, seen.gaps) == ("initial", True, ())
     assert seen.samples >= 20
     assert seen.seconds > 1
@@ -141,7 +139,7 @@ def test_a_counter_that_has_wrapped_around_is_no_memory(tmp_path: Path) -> None:
     (kfd,) = seen.kfd
     assert kfd.vram_bytes == 70 * MIB
     (card,) = seen.cards
-    assert (card.busy_before, card.busy_percent) == (0, 0)
+    assert card.busy_percent == 0
     (gap,) = seen.gaps
     assert gap.endswith(f"vram_{GFX906.gpu_id}: '{2**64 - 4096}' is no number that can be")
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import shutil
 import struct
-import sys
 from difflib import SequenceMatcher
 from pathlib import Path
 
@@ -19,13 +18,9 @@ import pytest
 from rocmkit.errors import Exit
 from tests.support.command import rocmkit, script
 from tests.support.registry import Environment, run
-from tests.support.transcribing import SPEECH, Place, heard, last_s, raw_wav, said, samples_of, wav
+from tests.support.transcribing import SPEECH, WHEELS, Place, heard, last_s, raw_wav, said, samples_of, wav
 
-pytestmark = [
-    pytest.mark.network,
-    pytest.mark.skipif(not (3, 10) <= sys.version_info[:2] <= (3, 13), reason="the packages have no wheels for this Python"),
-    pytest.mark.skipif(not SPEECH, reason="no speech lies beside this checkout"),
-]
+pytestmark = WHEELS
 
 #: Tables to pad to: not at all, to what divides evenly and what does not, and to much more than there is.
 TABLES = ((), (807,), (653, 700), (1415,), (2215,))

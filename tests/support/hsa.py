@@ -110,17 +110,13 @@ def pretended(folder: Path, gpus: int) -> dict[str, str]:
     (folder / "device").touch()
     kernel = folder / "pretended_kfd.so"
     source = _FOLDER / "pretended_kfd.c"
-    subprocess.run(
-        ["gcc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", str(source), "-o", str(kernel), "-ldl"], check=True
-    )
+    subprocess.run(["gcc", *STRICT, "-shared", "-fPIC", str(source), "-o", str(kernel), "-ldl"], check=True)
     return {"LD_PRELOAD": str(kernel), "PRETENDED_KFD": str(folder), "HSA_ENABLE_INTERRUPT": "0"}
 
 
 def real(target: Path) -> Path:
     """The program that drives ROCm's own runtime, Debian's libhsa-runtime64-1."""
-    subprocess.run(
-        ["gcc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", str(_FOLDER / "hsa_real.c"), "-o", str(target), "-lhsa-runtime64"], check=True
-    )
+    subprocess.run(["gcc", *STRICT, str(_FOLDER / "hsa_real.c"), "-o", str(target), "-lhsa-runtime64"], check=True)
     return target
 
 

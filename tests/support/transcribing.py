@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import platform
 import struct
+import sys
 import wave
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+
 from rocmkit.host.names import Names
+from rocmkit.smoke.clips import shipped
 from rocmkit.smoke.inside.tokens import parse
 from rocmkit.smoke.model_files import pick
 from rocmkit.smoke.transcribe import Ask, transcribe
@@ -19,8 +24,19 @@ from tests.conftest import ROOT
 from tests.support.command import Ran, rocmkit
 from tests.support.registry import Environment, run
 
-#: Japanese speech, where this checkout has it beside itself.
-SPEECH = sorted((ROOT.parent / "shared" / "audio").glob("*.wav"))
+#: Japanese speech.
+SPEECH = [Path(clip.file) for clip in shipped()]
+#: The marks of what takes ONNX Runtime's wheels.
+WHEELS = [
+    pytest.mark.network,
+    pytest.mark.skipif(not (3, 10) <= sys.version_info[:2] <= (3, 13), reason="the packages have no wheels for this Python"),
+]
+#: The same with the one for ROCm, over a stand-in for ROCm's libraries.
+ROCM_WHEELS = [
+    *WHEELS,
+    pytest.mark.skipif((platform.system(), platform.machine()) != ("Linux", "x86_64"), reason="the wheels are those of Linux on x86-64"),
+    pytest.mark.skipif(Path("/opt/rocm/lib").exists(), reason="the wheel would find the ROCm of this machine"),
+]
 PAD_S = 0.9
 FRAME_S = 0.04
 #: The last frames, which lie in the silence that was added, are not searched where a sound was padded behind that.

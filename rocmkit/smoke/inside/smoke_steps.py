@@ -43,7 +43,8 @@ def smoke_load(step: Mapping[str, Any]) -> dict[str, Any]:
         "records": _records(),
         "claims": [{"kind": "library", "where": where, "value": str(value)[:_TEXT]} for where, value in backend.claims().items()],
         "notes": [note[:_TEXT] for note in backend.notes()],
-        "gpu_pci": _pci(runtimes[0]) if runtimes else None,
+        # To ask HIP starts it: a process that is to use the processor alone would open the GPU, and hang with it.
+        "gpu_pci": _pci(runtimes[0]) if runtimes and step["device"] == "gpu" else None,
         "runtimes": runtimes,
         "packets": counted(),
     }

@@ -38,12 +38,13 @@ class TorchBackend(Backend):
         for tensor in itertools.chain(module.parameters(), module.buffers()):
             size = tensor.numel() * tensor.element_size()
             self._devices[str(tensor.device)] = self._devices.get(str(tensor.device), 0) + size
-            many[str(tensor.dtype)] = many.get(str(tensor.dtype), 0) + size
+            if tensor.is_floating_point():  # masks are none of what it computes in, and may be the larger part of a small model
+                many[str(tensor.dtype)] = many.get(str(tensor.dtype), 0) + size
         if not many:
             raise ValueError("the model has no weights")
         self.device = "gpu" if all(name.startswith("cuda") for name in self._devices) else "cpu"
         self.dtype = max(many, key=lambda name: many[name]).replace("torch.", "", 1)
-        self.weights_bytes = sum(many.values())
+        self.weights_bytes = sum(self._devices.values())
 
     def claims(self) -> dict[str, str]:
         cuda = self.torch.cuda

@@ -13,6 +13,7 @@ from .sound import RATE
 LANGUAGE, TASK = "ja", "transcribe"
 #: What the encoder takes.
 WINDOW_S = 30
+ENGLISH_ALONE = "the model knows English alone"
 
 
 class Found(NamedTuple):

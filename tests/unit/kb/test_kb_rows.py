@@ -20,7 +20,7 @@ KB_FILES = [path for path in FILES if path.relative_to(_load.ROOT).parts[0] != "
 
 
 #: What is a number and no version.
-MEASURES = {"stack_bytes", "vram_gib", "wavefront", "within"}
+MEASURES = {"bytes", "cer_expected", "cer_pass", "install_mb", "options", "stack_bytes", "vram_gib", "wavefront", "within"}
 
 
 def scalars(value: object) -> Iterator[object]:

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from rocmkit import __version__
 from rocmkit.errors import UsageError
+from rocmkit.host.names import Names
 from rocmkit.kb.backends import backend
 from rocmkit.model import to_json
 from rocmkit.smoke.bundle import NAMES, packed, verify, write
@@ -57,7 +58,7 @@ def judged(*seen: Observed) -> Smoke:
 
 
 def written(path: Path, *seen: Observed, smoke: Smoke | None = None, facts: str = FACTS) -> Path:
-    write(path / "proof.zip", smoke or judged(*seen), seen, facts)
+    write(path / "proof.zip", smoke or judged(*seen), seen, facts, Names(str(path)))
     return path / "proof.zip"
 
 
@@ -98,8 +99,7 @@ def test_its_bytes_depend_on_what_is_in_it_alone(tmp_path: Path) -> None:
         assert one == {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def test_the_model_is_known_by_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
+def test_the_model_is_known_by_its_files(tmp_path: Path) -> None:
     (tmp_path / "blobs").mkdir()
     (tmp_path / "blobs/ab").write_bytes(b"weights")
     (tmp_path / "snapshot/onnx").mkdir(parents=True)
@@ -115,6 +115,67 @@ def test_the_model_is_known_by_its_files(tmp_path: Path, monkeypatch: pytest.Mon
         assert verified(tmp_path, seen).intact
         (told,) = json.loads(members(tmp_path / "proof.zip")["observed.json"])
         assert told["model"]["files"] == {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+
+
+def test_a_clip_of_rocmkit_that_a_user_names_is_one(tmp_path: Path) -> None:
+    bare = replace(REAL, clips=tuple(replace(clip, text=(clip.text or "").strip("。"), kana=None) for clip in CLIPS))
+    assert verified(tmp_path, bare).intact
+    for other in (replace(CLIPS[0], text="別の言葉"), replace(CLIPS[0], kana="ベツノコトバ")):
+        found = verified(tmp_path, replace(REAL, clips=(other, *CLIPS[1:])))
+        assert any("other words" in problem for problem in found.problems)
+
+
+def test_what_a_pass_leaves_open_is_told(tmp_path: Path) -> None:
+    lax = replace(
+        REAL, control=None, wanted=replace(REAL.wanted, control=False, cer_pass=0.9), environment={"HSA_OVERRIDE_GFX_VERSION": "9.0.6"}
+    )
+    found = verified(tmp_path, lax)
+    assert found.proved
+    for words in ("control was left out", "error rate of 0.90, where 0.30 is usual", "HSA_OVERRIDE_GFX_VERSION is 9.0.6"):
+        assert any(words in one for one in found.not_proved), words
+    told = replace(REAL, wanted=replace(REAL.wanted, enforce_cer=False))
+    assert any("held to no error rate" in one for one in verified(tmp_path, told).not_proved)
+    assert not any("held to" in one for one in verified(tmp_path, REAL).not_proved)
+
+
+MANY = {
+    "GPUs": replace(REAL, cards=tuple(replace(MI50, gpu_id=number) for number in range(100_000))),
+    "clips": with_main(REAL, heard=WROTE * 200),
+    "characters": with_main(REAL, heard=(replace(WROTE[0], text="きょ" * 1_100_000), *WROTE[1:])),
+}
+
+
+@pytest.mark.parametrize("what", ["cases", *MANY])
+def test_what_would_take_hours_to_judge_is_refused(tmp_path: Path, what: str) -> None:
+    path = written(tmp_path, REAL)
+    seen = [MANY[what]] if what in MANY else [SKIPPED] * 300
+    path.write_bytes(packed({**{name: members(path)[name] for name in NAMES[1:]}, "observed.json": to_json(seen).encode()}))
+    begun = time.monotonic()
+    found = verify(path)
+    assert time.monotonic() - begun < 10
+    assert found.exit == 6 and any(f"{what}, where no run sees more" in problem for problem in found.problems)
+
+
+def test_what_is_too_large_for_a_model_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "model.bin").open("wb") as file:
+        file.truncate(1 << 40)  # all of it a hole
+    seen = replace(REAL, model=UsedModel(id="base", path=str(tmp_path / "model.bin"), bytes=1 << 40))
+    begun = time.monotonic()
+    written(tmp_path, seen)
+    assert time.monotonic() - begun < 10
+    (told,) = json.loads(members(tmp_path / "proof.zip")["observed.json"])
+    assert told["model"]["files"] == {}
+
+
+def test_names_that_are_no_utf_8_or_private(tmp_path: Path) -> None:
+    (tmp_path / "alice/m").mkdir(parents=True)
+    Path(os.fsdecode(bytes(tmp_path) + b"/alice/m/\xff.bin")).write_bytes(b"weights")
+    (tmp_path / "alice/m/of-alice").write_bytes(b"")
+    os.mkfifo(tmp_path / "alice/m/pipe")
+    seen = replace(REAL, model=UsedModel(id="base", path=f"{tmp_path}/$USER/m", bytes=GOOD.model.bytes))
+    write(tmp_path / "b.zip", judged(seen), [seen], FACTS, Names(user=("alice",)))
+    (told,) = json.loads(members(tmp_path / "b.zip")["observed.json"])
+    assert sorted(told["model"]["files"]) == ["\\xff.bin", "of-$USER"]
 
 
 def repacked(path: Path, change: Callable[[dict[str, Any]], None], *, honest: bool) -> Path:
@@ -291,9 +352,9 @@ def members_of(data: bytes) -> dict[str, bytes]:
 
 def test_where_it_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot write"):
-        write(tmp_path / "nowhere/proof.zip", judged(REAL), [REAL], FACTS)
+        write(tmp_path / "nowhere/proof.zip", judged(REAL), [REAL], FACTS, Names())
     assert list(tmp_path.iterdir()) == []
-    write(Path("/dev/null"), judged(REAL), [REAL], FACTS)
+    write(Path("/dev/null"), judged(REAL), [REAL], FACTS, Names())
     assert not Path("/dev/null").is_file()
 
 

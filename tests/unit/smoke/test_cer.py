@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rocmkit.smoke import cer
-from rocmkit.smoke.cer import FAR, Rate, edits, katakana, normal, plain, read, reading, together
+from rocmkit.smoke.cer import FAR, Rate, edits, katakana, normal, plain, read, reading, sounds, together
 from rocmkit.smoke.clips import shipped
 from rocmkit.smoke.observed import Clip
 from tests.support.heard import ENGLISH, GREEDY, KINDS, REVERSED, SEARCHED, SILENT, Said
@@ -162,6 +162,15 @@ def test_nothing_written_is_all_wrong_whatever_reads() -> None:
         for readings in ({}, {text: "ナンデモ"}):
             found = read(text, CLIP, readings)
             assert found is not None and (found.by, found.rate.value) == ("reading", 1.0)
+
+
+def test_two_texts_by_their_readings() -> None:
+    readings = {"今日は良い天気": "キョーワヨイテンキ", "今日はいい天気": "キョーワイイテンキ", "きょうはよい天気": "キョーワヨイテンキ"}
+    assert sounds("今日は良い天気", "きょうはよい天気", readings) == Rate(edits=0, length=9)
+    assert sounds("今日はいい天気", "今日は良い天気", readings) == Rate(edits=1, length=9)
+    assert sounds("明日", "今日は良い天気", readings) is None is sounds("今日は良い天気", "明日", readings)
+    assert sounds("。", "今日は良い天気", readings) == Rate(edits=9, length=9)
+    assert sounds("今日は良い天気", "", readings) == Rate(edits=9, length=0)
 
 
 def test_without_a_reference_there_is_no_rate() -> None:

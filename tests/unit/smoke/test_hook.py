@@ -206,3 +206,12 @@ def test_a_process_that_spoils_its_file(tmp_path: Path) -> None:
             else:
                 shutil.rmtree(path.parent)
             assert counting.now() is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_root_leaves_nothing_in_the_home_of_another(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    os.chown(tmp_path / "home", 12345, 12345)
+    made = hooked(tmp_path / "home" / ".cache" / "rocmkit")
+    assert made == Hooked(None, f"{tmp_path / 'home'} belongs to somebody else")
+    assert not list((tmp_path / "home").iterdir())

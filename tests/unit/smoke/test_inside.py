@@ -8,7 +8,7 @@ import struct
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ from rocmkit.kb.providers import NAMES
 from rocmkit.smoke.inside.greedy import WrongNumbers, search
 from rocmkit.smoke.inside.sessions import CPU, ON_GPU, NoProvider, choose, open_on
 from rocmkit.smoke.inside.sound import NoSound, read, resampled, wave
+from rocmkit.smoke.inside.torch_model import TorchBackend
 from rocmkit.smoke.inside.transducer import BUCKETS
 from rocmkit.smoke.inside.windows import bucket, cuts
 from rocmkit.smoke.transcribe import INSIDE
@@ -235,3 +236,52 @@ def test_the_worker_knows_the_steps_of_a_folder(tmp_path: Path) -> None:
     got = ask([{"do": "k2_transcribe", "file": str(wav(tmp_path / "a.wav", [], 16000))}], folders=(INSIDE,))
     assert got.last == {"done": 0, "measured": {"error": "KeyError: 'model'"}}
     assert ask([{"do": "k2_load"}]).last["error"] == "ValueError: there is no step 'k2_load'"
+
+
+class Tensor(NamedTuple):
+    """What is asked of PyTorch's."""
+
+    dtype: str
+    many: int
+    bytes_each: int
+    device: str = "cuda:0"
+
+    def numel(self) -> int:
+        return self.many
+
+    def element_size(self) -> int:
+        return self.bytes_each
+
+    def is_floating_point(self) -> bool:
+        return self.dtype.startswith("torch.float")
+
+
+class Module(NamedTuple):
+    tensors: tuple[Tensor, ...]
+    masks: tuple[Tensor, ...] = ()
+
+    def parameters(self) -> tuple[Tensor, ...]:
+        return self.tensors
+
+    def buffers(self) -> tuple[Tensor, ...]:
+        return self.masks
+
+
+class Held(TorchBackend):
+    def __init__(self, module: Module) -> None:
+        self.hold(None, module)
+
+
+def test_a_model_computes_in_what_its_numbers_are_and_not_in_its_masks() -> None:
+    """GPT-NeoX kept a mask of 2048 x 2048 for each layer (transformers before 4.46)."""
+    half, mask = Tensor("torch.float16", 1000, 2), Tensor("torch.bool", 2048 * 2048, 1)
+    held = Held(Module((half,), (mask,)))
+    assert (held.device, held.dtype, held.weights_bytes) == ("gpu", "float16", 2000 + 2048 * 2048)
+    assert Held(Module((half, Tensor("torch.float32", 900, 4)))).dtype == "float32"
+    assert Held(Module((half,), (mask._replace(device="cpu"),))).device == "cpu"
+
+
+@pytest.mark.parametrize("module", [Module(()), Module((), (Tensor("torch.bool", 4, 1),))])
+def test_a_model_without_weights_is_none(module: Module) -> None:
+    with pytest.raises(ValueError, match="no weights"):
+        Held(module)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rocmkit.smoke.inside.mel import filters, log_mel
@@ -25,6 +25,7 @@ def test_the_first_band_is_librosas() -> None:
     assert filters(np, 80)[0] == pytest.approx(np.array([0, 0.02486259, *[0] * 199]), abs=1e-7)
 
 
+@settings(max_examples=16)
 @given(st.floats(0.01, 0.5), st.sampled_from([440, 1000, 3000, 7000]))
 def test_a_tone_is_heard_in_its_band(loud: float, hertz: int) -> None:
     tone = (loud * np.sin(2 * np.pi * hertz * np.arange(16000) / 16000)).astype(np.float32)
@@ -38,7 +39,7 @@ def test_a_tone_is_heard_in_its_band(loud: float, hertz: int) -> None:
 
 def test_ten_times_as_loud_is_half_more() -> None:
     sound = np.random.default_rng(1).standard_normal(16000 * 30).astype(np.float32) * 0.01
-    assert log_mel(np, sound * 10, 80) - log_mel(np, sound, 80) == pytest.approx(np.full((80, 3000), 0.5), abs=1e-4)
+    assert np.abs(log_mel(np, sound * 10, 80) - log_mel(np, sound, 80) - 0.5).max() < 1e-4
 
 
 def test_silence_and_what_is_too_long() -> None:

@@ -39,6 +39,8 @@ from tests.support.smokecases import (
 
 CONTAINER = Watched(samples=200, namespace="other", drm=(DrmSeen(pci=PCI, clients=1, vram_bytes=WEIGHTS),))
 NAMELESS = replace(LOADED, weights_bytes=None)
+#: A process with two HSA runtimes, of which the hook knows one.
+PARTLY = replace(consumed(0), because="the HSA runtime's tables of functions have the versions 4 and 3, which the hook does not know")
 
 
 def kfd(**fields: Any) -> Watched:
@@ -56,8 +58,8 @@ def proved(seen: Observed) -> tuple[str, bool, str | None]:
     [
         pytest.param(GOOD, "executed", True, id="packets"),
         pytest.param(with_main(watched=Watched()), "executed", True, id="packets alone"),
-        pytest.param(with_main(hook=consumed(2)), "executed", True, id="as few packets as clips"),
-        pytest.param(with_main(hook=consumed(1), watched=UNSEEN), "claimed", False, id="fewer packets than clips"),
+        pytest.param(with_main(hook=consumed(40)), "executed", True, id="few packets"),
+        pytest.param(with_main(hook=consumed(39), watched=UNSEEN), "claimed", False, id="fewer packets than a model takes"),
         pytest.param(with_main(hook=consumed(0), watched=UNSEEN), "claimed", False, id="packets while the model was loaded alone"),
         pytest.param(with_main(hook=consumed(0)), "resident", False, id="weights there, and no packet while it transcribed"),
         pytest.param(with_main(hook=NOT_BUILT), "resident", True, id="queue and weights"),
@@ -104,6 +106,19 @@ def proved(seen: Observed) -> tuple[str, bool, str | None]:
             False,
             id="waves, but no packet while it transcribed",
         ),
+        pytest.param(
+            with_main(hook=PARTLY, watched=kfd(compute_queues=1, vram_bytes=WEIGHTS, occupied=60, looked=90, busy=30)),
+            "executed",
+            True,
+            id="waves, and no packet of the one runtime that was counted",
+        ),
+        pytest.param(with_main(hook=PARTLY), "resident", True, id="queue and weights, and no packet of the one runtime that was counted"),
+        pytest.param(
+            with_main(hook=PARTLY, watched=kfd(compute_queues=1, vram_bytes=WEIGHTS, occupied=0, looked=90)),
+            "resident",
+            False,
+            id="no waves, and no packet of the one runtime that was counted",
+        ),
         pytest.param(with_main(loaded=NAMELESS, hook=NOT_BUILT), "resident", True, id="weights by the files"),
         pytest.param(
             replace(
@@ -130,7 +145,7 @@ def proved(seen: Observed) -> tuple[str, bool, str | None]:
             id="weights of 0 bytes",
         ),
         pytest.param(
-            with_main(hook=Hook(state="counted", at_end=(Packets(node=1, written=3, consumed=900),)), watched=UNSEEN),
+            with_main(hook=Hook(state="counted", at_end=(Packets(node=1, written=300, consumed=900),)), watched=UNSEEN),
             "executed",
             False,
             id="KFD no folder",
@@ -204,7 +219,7 @@ def test_what_is_said_has_numbers() -> None:
     resident = prove(GOOD, replace(MAIN, hook=NOT_BUILT)).proof.because
     assert resident == (
         "it had 2 compute queues and 1324 MiB of memory on gfx906 at 0000:63:00.0, and its weights are 1024 MiB; more was not to be had: "
-        "packets were not counted: there is no C compiler; this kernel or GPU does not tell whose waves are in flight"
+        "packets were not counted: there is no C compiler; this kernel or GPU does not tell which process its compute units work for"
     )
     opened = prove(GOOD, replace(MAIN, hook=NOT_BUILT, watched=replace(UNSEEN, kfd_opened=True))).proof.because
     assert "it opened /dev/kfd, which any program can" in opened
@@ -214,6 +229,10 @@ def test_the_gpu_is_the_one_with_the_evidence() -> None:
     other = prove(GOOD, replace(MAIN, hook=consumed(900, node=2))).proof
     assert other.gpu == OTHER and other.enough
     assert any(PCI in warning and OTHER_PCI in warning for warning in other.warnings)
+    # In a container with the second GPU alone the kernel tells nothing of the first, and the runtime counts from 1 all the same.
+    masked = replace(with_loaded(gpu_pci=OTHER_PCI), cards=(replace(MI50, node=None, gpu_id=None), OTHER))
+    contained = prove(masked, replace(MAIN, loaded=replace(LOADED, gpu_pci=OTHER_PCI), watched=CONTAINER)).proof
+    assert contained.gpu == OTHER and contained.enough and not contained.warnings
     here = prove(GOOD, MAIN).proof
     assert here.gpu == MI50 and not here.warnings
 
@@ -244,6 +263,12 @@ def test_what_is_odd_is_told() -> None:
         pytest.param(replace(CONTROL, trial=trial("skipped")), "not-made", False, id="not run"),
         pytest.param(ON_CPU, "cpu", True, id="told as the processor's"),
         pytest.param(replace(ON_CPU, loaded=LOADED), "void", False, id="the library says GPU"),
+        pytest.param(
+            replace(ON_CPU, loaded=LOADED, trial=trial("crash", signal="SIGSEGV")),
+            "void",
+            False,
+            id="the library says GPU, and died at its end",
+        ),
         pytest.param(replace(MAIN, hook=NOT_BUILT), "void", False, id="it has a queue"),
         pytest.param(replace(ON_CPU, hook=COUNTED), "void", False, id="says processor, and packets were consumed"),
         pytest.param(replace(ON_CPU, watched=CONTAINER), "void", False, id="says processor, and has the weights on the GPU"),
@@ -287,8 +312,9 @@ def test_more_evidence_never_lowers_a_level(watched: Watched, hook: Hook, cards:
     assert LEVELS.index(prove(seen, fuller).proof.level) >= LEVELS.index(prove(seen, ran).proof.level)
 
 
-@given(every(Ran), st.lists(every(Card), max_size=2).map(tuple))
-def test_each_gpu_is_seen_once(ran: Ran, cards: tuple[Card, ...]) -> None:
+@given(every(Watched), every(Hook), st.lists(every(Card), max_size=2).map(tuple))
+def test_each_gpu_is_seen_once(watched: Watched, hook: Hook, cards: tuple[Card, ...]) -> None:
+    ran = replace(MAIN, watched=watched, hook=hook)
     found = [sight.card for sight in sights(ran, cards) if sight.card]
     assert len(found) == len(set(found))
     assert all(sight.packets >= 0 for sight in sights(ran, cards))

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rocmkit.smoke.inside.reading_steps import parts
@@ -91,6 +91,7 @@ JSON = st.recursive(
 )
 
 
+@settings(max_examples=50)
 @given(st.dictionaries(st.sampled_from(["0", "1", "2", "x"]), JSON))
 def test_any_answer(measured: dict[str, object]) -> None:
     trial = Trial(name="readings", outcome="pass", measured=(measured,))

@@ -18,10 +18,14 @@ from msgspec.structs import replace
 
 from rocmkit import __version__
 from rocmkit.errors import UsageError
+from rocmkit.host.names import Names
 from rocmkit.kb.backends import backend
+from rocmkit.smoke.hook import Hooked
 from rocmkit.smoke.observed import Card, Clip, Observed, Ran, Skip, UsedModel, Wanted
 from rocmkit.smoke.planned import Planned
 from rocmkit.smoke.progress import Progress, key
+from rocmkit.smoke.run import Room
+from rocmkit.smoke.series import series
 from rocmkit.trial.values import Trial
 from tests.support.command import ROOT
 
@@ -242,6 +246,19 @@ def named(**more: Any) -> str:
 )
 def test_another_case_has_another_key(more: dict[str, Any]) -> None:
     assert named(**more) != named()
+
+
+def test_names_that_are_no_utf_8_have_a_key_too() -> None:
+    assert named(planned=replace(PLANNED, argument="/\udcff"), environment={"A": "\udcfe"}) != named()
+
+
+def test_what_is_kept_of_another_system_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    planned = replace(PLANNED, python="/nowhere/python")
+    room = Room(Names(), (), WANTED, Hooked(None, "no"), "absent", 9.0, environ={})
+    with Progress.open(tmp_path / "p") as progress:
+        progress.add(key(planned, (CLIP,), (), {}, control=True, timeout_s=9.0), observed("nobody-knows-it"))
+        (seen,) = series([planned], (CLIP,), room, warn=print, progress=progress)
+    assert seen.backend == "faster-whisper"
 
 
 def test_what_only_judges_does_not_change_the_key() -> None:

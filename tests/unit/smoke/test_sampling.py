@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rocmkit.smoke.observed import DrmSeen, KfdSeen
+from rocmkit.smoke.observed import CardSeen, DrmSeen, KfdSeen
 from rocmkit.smoke.sampling import (
     Client,
     Kept,
@@ -195,8 +195,6 @@ class TestMost:
         assert seen == DrmSeen(pci=PCI, clients=2, vram_bytes=15, gtt_bytes=3)
 
     def test_of_a_card_what_is_not_known_stays_so(self) -> None:
-        from rocmkit.smoke.observed import CardSeen
-
         seen = card_most(CardSeen(pci=PCI), None, 5)
         assert (seen.busy_percent, seen.vram_used_bytes) == (None, 5)
         assert card_most(card_most(seen, 7, None), 3, 4) == CardSeen(pci=PCI, busy_percent=7, vram_used_bytes=5)

@@ -20,7 +20,7 @@ def test_it_takes_its_share_and_no_more(tmp_path: Path) -> None:
     watcher.started(first)
     time.sleep(0.5)
     wall, cpu = time.monotonic(), time.process_time()
-    time.sleep(3)
+    time.sleep(1.5)
     wall, cpu = time.monotonic() - wall, time.process_time() - cpu
     seen = watcher.end()
     assert cpu / wall < 0.10, (cpu, wall)
@@ -36,7 +36,7 @@ def test_one_that_never_began_saw_nothing(tmp_path: Path) -> None:
     watcher.begin()
     seen = watcher.end()
     assert (seen.samples, seen.seconds, seen.kfd, seen.drm) == (0, 0.0, (), ())
-    assert [card.busy_before for card in seen.cards] == [0]
+    assert [card.busy_percent for card in seen.cards] == [0]
 
 
 def test_a_worker_that_is_started_in_place_of_the_first_is_watched_too(tmp_path: Path) -> None:
@@ -81,16 +81,17 @@ def test_a_kernel_that_does_not_answer_is_not_waited_for(tmp_path: Path, monkeyp
     watcher.begin()
 
     def late() -> set[int]:
-        time.sleep(3.5)
+        time.sleep(1.5)
         return set()
 
     monkeypatch.setattr(watcher._kfd, "processes", late)
+    monkeypatch.setattr("rocmkit.smoke.watch._ANSWER_S", 0.2)
     kernel.process(os.getpid())
     watcher.started(os.getpid())
     time.sleep(0.2)
     start = time.monotonic()
     seen = watcher.end()
-    assert time.monotonic() - start < 4
+    assert time.monotonic() - start < 1
     assert isinstance(seen, Watched)
     assert seen.gaps == ("the kernel does not answer a reading any more",)
 

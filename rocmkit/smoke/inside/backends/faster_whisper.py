@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..sound import RATE
-from ..whisper import LANGUAGE, TASK, WINDOW_S, Found, Languages, Window, told
+from ..whisper import ENGLISH_ALONE, LANGUAGE, TASK, WINDOW_S, Found, Languages, Window, told
 from . import Ask, Backend, Text
 
 _FRAMES = 100 * WINDOW_S
@@ -48,7 +48,7 @@ class System(Backend):
         }
 
     def notes(self) -> list[str]:
-        return [] if self._whisper.is_multilingual else ["the model knows English alone"]
+        return [] if self._whisper.is_multilingual else [ENGLISH_ALONE]
 
     def transcribe(self, samples: Any) -> Text:
         language = self._languages.of(samples)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Mapping
 
 from ..greedy import WrongNumbers
 from ..k2_files import TOKENS, pick
@@ -15,7 +15,7 @@ from ..transducer import BadModel, Transducer, bytes_of
 from . import Ask, Backend, Text
 
 #: Of the files' names, by the type that their weights have.
-PRECISIONS = {"float32": "fp32", "float16": "fp16", "int8": "int8"}
+_PRECISIONS = {"float32": "fp32", "float16": "fp16", "int8": "int8"}
 _TOKENS_BYTES = 1 << 24
 
 
@@ -27,13 +27,12 @@ class System(Backend):
         parts = files(ask)
         # The search too: a proof that it computes on the GPU is not one of the encoder alone.
         self._model = Transducer(modules, parts, asked=ask.device, on_provider=ask.options.get("search") != "cpu", make=Profiled)
-        self._tokens = parse(read_tokens(Path(ask.model)))
+        self._tokens = parse(_read_tokens(Path(ask.model)))
         lacking = self._model.vocabulary - sum(number < self._model.vocabulary for number in self._tokens.pieces)
         if lacking:
             raise BadModel(f"{TOKENS} and the model do not belong together: {lacking} of its {self._model.vocabulary} tokens are not in it")
         self.device = device_of(self._model.sessions["encoder"])
-        self.dtype = next(name for name, precision in PRECISIONS.items() if precision == parts["encoder"]["precision"])
-        self.weights_bytes = sum(bytes_of(Path(one["path"])) for one in parts.values())
+        self.dtype, self.weights_bytes = weights(parts)
 
     def claims(self) -> dict[str, str]:
         return claims(self._model.sessions)
@@ -57,15 +56,21 @@ class System(Backend):
 
 def files(ask: Ask) -> dict[str, dict[str, str]]:
     """The three models. Raises ValueError, OSError."""
-    if ask.compute_type not in (None, *PRECISIONS):
-        raise ValueError(f"{ask.compute_type} is no type that its files come in: take one of {', '.join(PRECISIONS)}")
+    if ask.compute_type not in (None, *_PRECISIONS):
+        raise ValueError(f"{ask.compute_type} is no type that its files come in: take one of {', '.join(_PRECISIONS)}")
     folder = Path(ask.model)
     names = [one.name for one in folder.iterdir() if one.is_file()]
-    picked = pick(names, PRECISIONS.get(ask.compute_type or ""))
+    picked = pick(names, _PRECISIONS.get(ask.compute_type or ""))
     return {part: {"path": str(folder / name), "precision": precision} for part, (name, precision) in picked.items()}
 
 
-def read_tokens(folder: Path) -> bytes:
+def weights(parts: Mapping[str, Mapping[str, str]]) -> tuple[str, int]:
+    """The type of the encoder's weights, and the bytes that all three models' take."""
+    dtype = next(name for name, precision in _PRECISIONS.items() if precision == parts["encoder"]["precision"])
+    return dtype, sum(bytes_of(Path(one["path"])) for one in parts.values())
+
+
+def _read_tokens(folder: Path) -> bytes:
     """Raises BadModel where it is larger than any list of tokens."""
     with (folder / TOKENS).open("rb") as file:
         data = file.read(_TOKENS_BYTES + 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..torch_model import TorchBackend, place_of
-from ..whisper import LANGUAGE, TASK, Found, Languages, Window, told
+from ..whisper import ENGLISH_ALONE, LANGUAGE, TASK, Found, Languages, Window, told
 from . import Ask, Text
 
 _TYPES = {"float16": True, "float32": False}
@@ -35,7 +35,7 @@ class System(TorchBackend):
 
     def notes(self) -> list[str]:
         half = ["it computes in float16 with weights that it keeps in float32"] if self._half else []
-        return [*super().notes(), *half, *([] if self._model.is_multilingual else ["the model knows English alone"])]
+        return [*super().notes(), *half, *([] if self._model.is_multilingual else [ENGLISH_ALONE])]
 
     def transcribe(self, samples: Any) -> Text:
         language = self._languages.of(samples)

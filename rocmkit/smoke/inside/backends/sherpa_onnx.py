@@ -12,10 +12,10 @@ from typing import Any, Iterator
 
 from ..k2_files import TOKENS
 from ..sound import RATE
-from ..transducer import PAD_S, PIECE_S, WHOLE_S, bytes_of
+from ..transducer import PAD_S, PIECE_S, WHOLE_S
 from ..windows import cuts
 from . import Ask, Backend, Text
-from .k2 import PRECISIONS, files
+from .k2 import files, weights
 
 #: What sherpa-onnx prints when it knows the provider not, or has it not (csrc/provider.cc, csrc/session.cc); it raises nothing.
 _FALLS_BACK = "fallback to cpu"
@@ -49,8 +49,7 @@ class System(Backend):
             )
         self._fell = next((line for line in said if _FALLS_BACK in line.lower()), None)
         self.device = "cpu" if self._asked == "cpu" or self._fell else "gpu"
-        self.dtype = next(name for name, precision in PRECISIONS.items() if precision == parts["encoder"]["precision"])
-        self.weights_bytes = sum(bytes_of(Path(one["path"])) for one in parts.values())
+        self.dtype, self.weights_bytes = weights(parts)
 
     def claims(self) -> dict[str, str]:
         told = self._fell or ("asked for" if self._asked == "cpu" else "no fallback was told, which is all that it tells")

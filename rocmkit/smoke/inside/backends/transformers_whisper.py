@@ -11,7 +11,7 @@ from typing import Any
 
 from ..sound import RATE
 from ..torch_model import TorchBackend, dtype_of, place_of
-from ..whisper import LANGUAGE, TASK, WINDOW_S, Found, Languages, Window, told
+from ..whisper import ENGLISH_ALONE, LANGUAGE, TASK, WINDOW_S, Found, Languages, Window, told
 from . import Ask, Text
 
 
@@ -35,7 +35,7 @@ class System(TorchBackend):
         self.hold(torch, self._model)
 
     def notes(self) -> list[str]:
-        return [*super().notes(), *([] if self._tokens_of_languages() else ["the model knows English alone"])]
+        return [*super().notes(), *([] if self._tokens_of_languages() else [ENGLISH_ALONE])]
 
     def transcribe(self, samples: Any) -> Text:
         language = self._languages.of(samples)

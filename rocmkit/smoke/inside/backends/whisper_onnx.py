@@ -16,7 +16,7 @@ from ..profile import Profiled, placed
 from ..sessions import choose, claims, device_of, small_model, typed
 from ..sound import RATE
 from ..transducer import BadModel, bytes_of, opened
-from ..whisper import LANGUAGE, TASK, WINDOW_S, Found, Window, told
+from ..whisper import ENGLISH_ALONE, LANGUAGE, TASK, WINDOW_S, Found, Window, told
 from ..windows import bucket, cuts
 from . import Ask, Backend, Text
 
@@ -57,7 +57,7 @@ class System(Backend):
         return claims({"encoder": self._encoder, "decoder": self._decoder})
 
     def notes(self) -> list[str]:
-        return [*self._left_out, *([] if self._many else ["the model knows English alone"])]
+        return [*self._left_out, *([] if self._many else [ENGLISH_ALONE])]
 
     def transcribe(self, samples: Any) -> Text:
         texts, windows, language = [], [], None
