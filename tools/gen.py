@@ -30,6 +30,7 @@ from rocmkit.report.published import Report, Reports
 from rocmkit.smoke.result import Smoke
 from rocmkit.smoke.values import Transcript
 from rocmkit.smoke.verified import Verified
+from tools import systems
 from tools.dockerfiles import dockerfiles
 from tools.schema import field_words, schema
 
@@ -71,6 +72,7 @@ def generated() -> Iterator[tuple[Path, str]]:
         yield ROOT / f"docs/checks/{page.code}.md", NOTE + explain.markdown(page)
     yield ROOT / "docs/checks/README.md", NOTE + _index(pages)
     yield ROOT / "docs/reference/cli.md", NOTE + _commands()
+    yield ROOT / "docs/reference/systems.md", NOTE + systems.page({page.id: page.code for page in pages})
     yield ROOT / "docs/reference/facts.md", NOTE + _facts()
     for name, text in dockerfiles():
         yield ROOT / "dockerfiles" / name, text

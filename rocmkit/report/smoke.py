@@ -110,7 +110,10 @@ def _told(case: Case) -> Iterator[tuple[str, str]]:
         yield "text", f"{counted(len(odd) - _CLIPS, 'more clip')} like these: --json has them"
     if case.crash and case.crash.while_doing:
         known = f"; see {', '.join(case.crash.known)}" if case.crash.known else ""
-        yield "died" if case.crash.signal else "failed", f"while {case.crash.while_doing}{f', at {case.crash.python}' if case.crash.python else ''}{known}"
+        yield (
+            "died" if case.crash.signal else "failed",
+            f"while {case.crash.while_doing}{f', at {case.crash.python}' if case.crash.python else ''}{known}",
+        )
     for placed in case.placement:
         if placed.shares:
             yield "placed", f"{placed.model}: {smokerows.shares(placed)}"

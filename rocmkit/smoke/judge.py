@@ -164,6 +164,8 @@ def _warnings(judged: Judged, other: list[Fault]) -> Iterator[str]:
     seen, main, text, comparison = judged.seen, judged.main, judged.text, judged.comparison
     yield from (f"{fault.code}: {fault.because}" for fault in other)
     yield from main.loaded.notes if main.loaded else ()
+    if main.trial.outcome != "pass":
+        yield from judged.backend.notes
     if seen.device == "gpu" and not seen.wanted.control:
         yield "the negative control was left out: nothing shows that it fails with the GPU hidden"
     if seen.device == "gpu" and main.trial.outcome == "pass" and comparison.agrees is None:

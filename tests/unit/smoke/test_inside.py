@@ -273,7 +273,7 @@ class Held(TorchBackend):
 
 
 def test_a_model_computes_in_what_its_numbers_are_and_not_in_its_masks() -> None:
-    """GPT-NeoX kept a mask of 2048 x 2048 for each layer (transformers before 4.46)."""
+    """GPT-NeoX kept a mask of 2048 x 2048 for each layer (transformers 4.45)."""
     half, mask = Tensor("torch.float16", 1000, 2), Tensor("torch.bool", 2048 * 2048, 1)
     held = Held(Module((half,), (mask,)))
     assert (held.device, held.dtype, held.weights_bytes) == ("gpu", "float16", 2000 + 2048 * 2048)

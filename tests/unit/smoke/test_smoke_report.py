@@ -137,7 +137,8 @@ def test_every_form_takes_every_value(found: Smoke) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rate", "words"), [(None, "-"), (0.0, "0.0 %"), (0.0005, "<0.1 %"), (0.011, "1.1 %"), (1.0, "100.0 %"), (1.5, ">100 %"), (float("nan"), "-")]
+    ("rate", "words"),
+    [(None, "-"), (0.0, "0.0 %"), (0.0005, "<0.1 %"), (0.011, "1.1 %"), (1.0, "100.0 %"), (1.5, ">100 %"), (float("nan"), "-")],
 )
 def test_rates(rate: float | None, words: str) -> None:
     assert smokerows.percent(rate) == words
