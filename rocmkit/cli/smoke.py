@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     epilog="""\b
 Exit codes:
   0  every system that ran is proved on the GPU, with the right text
-  1  one crashed, hung, failed, took too much memory, or gave other numbers than the processor
+  1  one crashed, hung, failed, took too much memory, or gave two texts for one sound
   2  usage error           3  nothing ran, or where it computed could not be proved
   6  a bundle was changed  8  one ran on the processor, or that was asked for
-  9  one wrote the wrong text
+  9  one wrote the wrong text, or computed other numbers than the processor
   70 a bug in rocmkit      130 interrupted; what was done until then is reported"""
 )
 @click.argument("systems", nargs=-1, metavar="[SYSTEM…]")
-@click.option("--all", "every", is_flag=True, help="Bring the models that are missing too (gigabytes), and run every system.")
+@click.option("--all", "every", is_flag=True, help="Bring the models that are missing too: gigabytes.")
 @click.option("--device", type=click.Choice(["auto", "gpu", "cpu"]), default="auto", help="Default: auto, the GPU if there is one.")
 @click.option("--model", metavar="ID|DIR", help="Model of the one SYSTEM that is named: as it calls it, or a folder.")
 @click.option(
@@ -134,6 +134,7 @@ def smoke(
             from rocmkit.smoke.bundle import write as write_bundle
 
             write_bundle(bundle, done.smoke, done.observed, json.render(done.facts), done.names)
+            _warn(f"the bundle is {bundle}; `rocmkit smoke --verify {bundle}` checks it")
     finally:
         _show(done.smoke, form, output)
     return Exit(done.smoke.exit)

@@ -74,6 +74,8 @@ class Backend(Row, kw_only=True):
     """Whether it finds the language by itself."""
     diarization: bool
     """Whether it tells speakers apart."""
+    apart: bool = False
+    """Its packages pin releases that other systems cannot use: it wants an environment of its own."""
     gpu: bool = True
     """False: as its authors pack it, it has no way to an AMD GPU."""
     trouble: tuple[str, ...] = ()

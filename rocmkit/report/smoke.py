@@ -32,11 +32,8 @@ def render(found: Smoke, *, color: bool, unicode: bool, width: int = 100) -> str
 
 def _lines(found: Smoke, style: Style, marks: dict[str, str], width: int) -> Iterator[str]:
     yield style("bold", f"rocmkit smoke {line(found.rocmkit)}")
-    for card in found.cards:
-        named = " ".join(filter(None, (card.name, f"({card.gfx})" if card.gfx else "", card.pci)))
-        yield from wrapped("    ", f"{line(named)}, {smokerows.memory(card.vram_bytes)}", width, indent=4)
-    if not found.cards:
-        yield "    no AMD GPU was found"
+    for card in smokerows.cards(found):
+        yield from wrapped("    ", card, width, indent=4)
     yield ""
     ran = [case for case in found.cases if case.outcome != "skipped"]
     yield from _table(found.cases, _FIRST if ran else (), style, marks, width)
@@ -46,11 +43,10 @@ def _lines(found: Smoke, style: Style, marks: dict[str, str], width: int) -> Ite
     yield from _skipped([case for case in found.cases if case.outcome == "skipped"], style, marks, width)
     if ran:
         yield ""
-        yield from wrapped("", smokerows.LEGEND, width, indent=0)
+        yield from wrapped("", smokerows.legend(found), width, indent=0)
     yield ""
     kind = _VERDICT_MARKS.get(found.verdict, "error")
-    ended = "It was broken off; what is missing did not run. " if found.interrupted else ""
-    yield from wrapped(f"{style(STYLES[kind], marks[kind])} ", f"{ended}{smokerows.summary(found)}", width, indent=2)
+    yield from wrapped(f"{style(STYLES[kind], marks[kind])} ", smokerows.summary(found), width, indent=2)
 
 
 def _table(cases: Sequence[Case], first_heads: Sequence[str], style: Style, marks: dict[str, str], width: int) -> Iterator[str]:
@@ -100,12 +96,15 @@ def _told(case: Case) -> Iterator[tuple[str, str]]:
     if case.plain_cer is not None:
         by = {"reading": "by readings", "lower": "by the lower of text and kana"}.get(case.cer_by or "", "")
         yield "text", f"{smokerows.percent(case.cer)} wrong {by}, {smokerows.percent(case.plain_cer)} of the characters as they stand"
-    odd = [clip for clip in case.clips if clip.guards or (clip.text and (clip.reference is None or (clip.reading_cer or 0) > _ODD))]
+    alone = len(case.clips) == 1  # a user's own
+    odd = [clip for clip in case.clips if clip.guards or (clip.text and (alone or (clip.reading_cer or 0) > _ODD))]
     for clip in odd[:_CLIPS]:
         for guard in clip.guards:
             yield "text", f"{clip.clip}: {guard}"
         if clip.text:
             yield "wrote", f"{clip.clip}: {clip.text}"
+        if clip.text and clip.reference:
+            yield "said", f"{clip.clip}: {clip.reference}"
     if odd[_CLIPS:]:
         yield "text", f"{counted(len(odd) - _CLIPS, 'more clip')} like these: --json has them"
     if case.crash and case.crash.while_doing:

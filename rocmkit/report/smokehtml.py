@@ -57,13 +57,11 @@ def _lines(found: Smoke) -> Iterator[str]:
     yield f"<title>{_text(title)}</title><style>{_STYLE}</style></head><body>"
     yield "<header><h1>rocmkit smoke</h1>"
     yield f'<p class="verdict {_CLASSES.get(found.verdict, "fail")}">{_text(smokerows.summary(found))}</p>'
-    broken = " It was broken off: what is missing did not run." if found.interrupted else ""
-    yield f"<p>rocmkit {_text(found.rocmkit)}, {_text(smokerows.ran(found))}.{broken}</p>"
-    for card in found.cards:
-        yield f"<p>{_text(smokerows.card(card))}</p>"
+    yield f"<p>rocmkit {_text(found.rocmkit)}, {_text(smokerows.ran(found))}.</p>"
+    yield from (f"<p>{_text(card)}</p>" for card in smokerows.cards(found))
     yield "</header><main>"
     yield from _table(found)
-    yield f"<p><small>{_text(smokerows.LEGEND)}</small></p>"
+    yield f"<p><small>{_text(smokerows.legend(found))}</small></p>"
     for number, case in enumerate(found.cases):
         yield from _case(case, number)
     yield "</main></body></html>"

@@ -18,17 +18,14 @@ def _lines(found: Smoke) -> Iterator[str]:
     yield f"## rocmkit smoke: {inline(smokerows.summary(found))}"
     yield ""
     yield f"rocmkit {found.rocmkit}, {smokerows.ran(found)}."
-    if found.interrupted:
-        yield "It was broken off: what is missing did not run."
-    for card in found.cards:
-        yield f"- {inline(smokerows.card(card))}"
+    yield from (f"- {inline(card)}" for card in smokerows.cards(found))
     yield ""
     yield row(smokerows.HEADS)
     yield row("---" for _ in smokerows.HEADS)
     for case in found.cases:
         yield row(smokerows.cells(case))
     yield ""
-    yield smokerows.LEGEND
+    yield smokerows.legend(found)
     for case in found.cases:
         yield ""
         yield from _case(case)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from rocmkit.report.summary import counted, size
-from rocmkit.smoke.observed import Card, Placed
+from rocmkit.smoke.observed import Placed
 from rocmkit.smoke.result import Case, Smoke
 
 #: What is said of each verdict.
@@ -20,10 +20,13 @@ VERDICTS = {
 MARKS = {"pass": "ok", "fail": "error", "inconclusive": "gap", "skipped": "note"}
 HEADS = ("system", "model", "GPU", "result", "CER", "load", "time", "RTF", "VRAM", "timestamps", "punctuation", "language", "speakers")
 #: What the heads mean.
-LEGEND = (
+_LEVELS = (
     "GPU: executed, the GPU was seen to work for this process; resident, it held the process's queue and model; claimed, a library says "
-    "so, which proves nothing. CER: share of wrong characters, by readings where they are known. RTF: seconds for each second of sound. "
-    "VRAM: the most that the kernel saw. language: whether it finds the language; speakers: whether it tells them apart."
+    "so, which proves nothing. VRAM: the most that the kernel saw. "
+)
+_LEGEND = (
+    "CER: share of wrong characters, by readings where they are known. RTF: seconds for each second of sound. language: whether it finds "
+    "the language; speakers: whether it tells them apart."
 )
 _NONE = "-"
 
@@ -75,9 +78,10 @@ def factor(number: float | None) -> str:
     return "<0.01" if 0 < number < 0.01 else f"{number:.2f}"
 
 
-def card(one: Card) -> str:
-    """A GPU, and how much memory it has."""
-    return f"{' '.join(filter(None, (one.name, one.gfx, one.pci)))}, {memory(one.vram_bytes)}"
+def cards(found: Smoke) -> tuple[str, ...]:
+    """The GPUs, and how much memory each has."""
+    named = (f"{' '.join(filter(None, (one.name, one.gfx, one.pci)))}, {memory(one.vram_bytes)}" for one in found.cards)
+    return tuple(named) or ("no AMD GPU was found",)
 
 
 def summary(found: Smoke) -> str:
@@ -89,6 +93,11 @@ def ran(found: Smoke) -> str:
     """How many of them ran."""
     skipped = sum(case.outcome == "skipped" for case in found.cases)
     return f"{counted(len(found.cases), 'case')}, {skipped} of them skipped" if skipped else counted(len(found.cases), "case")
+
+
+def legend(found: Smoke) -> str:
+    """What the heads mean, of a GPU where something of one was seen."""
+    return (_LEVELS if any(case.proof.level != "none" for case in found.cases) else "") + _LEGEND
 
 
 def shares(placed: Placed) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from rocmkit.report.drawing import ASCII_MARKS, STYLES, Style, style_of, wrapped
 from rocmkit.report.drawing import MARKS as SIGNS
+from rocmkit.report.smokerows import VERDICTS
 from rocmkit.report.terminal import line
 from rocmkit.smoke.verified import Verified
 
@@ -31,6 +32,8 @@ def _lines(found: Verified, style: Style, marks: dict[str, str], width: int) -> 
         for text in texts:
             yield from wrapped(f"{style(STYLES[kind], marks[kind])} ", text, width, indent=2)
     yield ""
-    kind = "ok" if found.intact else "error"
-    said = f"it agrees with itself: {found.because}" if found.intact else "it does not agree with itself, so that it proves nothing"
+    kind = "error" if not found.intact else "ok" if found.exit == 0 else "gap"
+    said = "it does not agree with itself, so that it proves nothing"
+    if found.intact:
+        said = f"it agrees with itself. {VERDICTS[found.verdict] if found.verdict else ''}: {found.because}"
     yield from wrapped(f"{style(STYLES[kind], marks[kind])} ", said, width, indent=2)

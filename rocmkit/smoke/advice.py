@@ -20,6 +20,11 @@ def page(code: str) -> str:
     return f"rocmkit explain {code}"
 
 
+def looked(seen: Observed) -> str:
+    """What is wrong with the machine, or with that Python."""
+    return f"rocmkit doctor --python {quote(seen.python)}"
+
+
 def tried(seen: Observed) -> str:
     """Every operation by itself: which of them dies, or computes wrong numbers."""
     return f"rocmkit doctor --try --python {quote(seen.python)}"
@@ -43,6 +48,9 @@ def bisected(seen: Observed, backend: Backend) -> str:
         "{python}": quote(seen.python),
         "{model}": seen.model.id,
         "{precision}": seen.compute_type or system.models[0].precision,
+        **(
+            {"speech.wav": quote(seen.clips[0].file)} if seen.clips else {}
+        ),  # a file that is there: some programs only skip one that is not
     }
     for sign, word in filled.items():
         command = command.replace(sign, word)
@@ -65,12 +73,13 @@ def smaller(seen: Observed, backend: Backend, at_most: int) -> tuple[str, ...]:
     """The same with the largest model that fits."""
     fits = [model for model in backend.models if model.id != seen.model.id and model.vram_gib * (1 << 30) <= at_most]
     best: BackendModel | None = max(fits, key=lambda model: model.vram_gib, default=None)
-    return (f"rocmkit smoke {backend.id} --model {quote(best.id)}",) if best else ()
+    return (f"rocmkit smoke {backend.id} --model {quote(best.id)} --python {quote(seen.python)}",) if best else ()
 
 
-def unemulated(backend: Backend) -> str:
+def unemulated(seen: Observed) -> str:
     """The same without an emulator."""
-    return f"env -u LD_PRELOAD -u LD_AUDIT -u HSA_MODEL_TOPOLOGY -u HSA_MODEL_LIB rocmkit smoke {backend.id}"
+    without = "env -u LD_PRELOAD -u LD_AUDIT -u HSA_MODEL_TOPOLOGY -u HSA_MODEL_LIB"
+    return f"{without} rocmkit smoke {seen.backend} --python {quote(seen.python)}"
 
 
 def inspected(seen: Observed, placed: Placed) -> tuple[str, ...]:

@@ -24,11 +24,11 @@ from rocmkit.smoke.choose import Environment, Wish, choose, named, resolved, siz
 from rocmkit.smoke.hook import hooked
 from rocmkit.smoke.judge import judge
 from rocmkit.smoke.models import finder, places
-from rocmkit.smoke.observed import Clip, Observed, Wanted
+from rocmkit.smoke.observed import Clip, Observed, Skip, Wanted
 from rocmkit.smoke.planned import Planned
 from rocmkit.smoke.progress import Progress
 from rocmkit.smoke.result import Smoke
-from rocmkit.smoke.run import Room, Tell
+from rocmkit.smoke.run import Room, Tell, observe
 from rocmkit.smoke.series import series
 from rocmkit.smoke.verdict import verdict
 from rocmkit.smoke.watch import kfd_device
@@ -115,6 +115,9 @@ def run(asked: Asked, survey: Survey, environ: Mapping[str, str], *, warn: Tell,
             seen.extend(series(cases, clips, room, warn=warn, progress=progress, bring=bring, tell=tell))
         except KeyboardInterrupt:
             interrupted = True
+            goes_on = "; the same command goes on from here" if asked.resume else ""
+            left = Skip(code="", because=f"it was not reached: the run was broken off{goes_on}")
+            seen += [observe(replace(case, skip=case.skip or left), asked.clips, room) for case in cases[len(seen) :]]
     judged = [judge(one, backend(one.backend)) for one in seen]
     return Done(verdict(judged, cards, interrupted=interrupted), tuple(seen), facts, host.private)
 

@@ -25,8 +25,6 @@ _ENGINES: dict[Engine, tuple[str, ...]] = {
     "ctranslate2": ("ctranslate2",),
     "onnxruntime": ("onnxruntime", "onnxruntime-rocm", "onnxruntime-migraphx", "onnxruntime-gpu"),
 }
-#: What prints the commands that bring an engine for the card that is there.
-_DOCTOR = "rocmkit doctor"
 
 
 class Wish(Model, kw_only=True):
@@ -173,12 +171,17 @@ def _without_packages(
         return None
     names = [need.partition("|")[0] for need in missing]
     engine = any(need.partition("|")[0] in _ENGINES[row.engine] for need in missing)
-    commands = list(engines.get(row.engine, (_DOCTOR,))) if engine else []
+    way = f"rocmkit doctor{f' --route {row.system}' if row.system else ''} --python {advice.quote(environment.python)}"
+    commands = list(engines.get(row.engine, (way,))) if engine else []
     if not engine or len(missing) > 1:
         commands += [line for arguments in install_of(row) for line in _pip(environment, arguments)]
     because = f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} not installed in {advice.quote(environment.python)}"
     if engine and row.engine not in engines:
-        because += f"; `{_DOCTOR}` prints the way to the {names[0] if len(names) == 1 else row.engine} for this GPU"
+        because += f"; `{way}` says how to get a {row.engine} for this GPU"
+    if row.apart:
+        because += (
+            f"; it pins old releases of what others need: give it an environment of its own, and name that with --python {row.id}=PATH"
+        )
     size = row.install_mb * 1_000_000
     if found is None:
         because += f"; then the model {model.id} is needed too ({_about(model)})"
@@ -187,9 +190,9 @@ def _without_packages(
 
 
 def _pip(environment: Environment, arguments: str) -> tuple[str, ...]:
-    """Commands that install it. The torch that is there is named again, or pip puts another build over it."""
+    """Commands that install it. The torch that is there is named again, or pip puts another build over it. What is not is brought first."""
     torch = environment.packages.get("torch", "").partition("+")[0]
-    words = f"install {arguments.replace('{torch}', advice.quote(f'torch=={torch}') if torch else 'torch')}"
+    words = f"install {arguments.replace('{torch}', advice.quote(f'torch=={torch}') if torch else '')}".strip()
     return advice.pip(environment.facts, words) if environment.facts else (f"{advice.quote(environment.python)} -m pip {words}",)
 
 
@@ -207,7 +210,8 @@ def _without_model(row: Backend, model: BackendModel, torn: str, environment: En
     if model.gated:
         because += f"; https://huggingface.co/{model.repository or model.id} asks for your agreement first"
         commands.insert(0, login(environment.python))
-    return Skip(code=MODEL, because=f"{because} ({_about(model)})", commands=tuple(commands), bytes=model.bytes or None)
+    because += f" ({_about(model)}); a folder that holds it is named with --model"
+    return Skip(code=MODEL, because=because, commands=tuple(commands), bytes=model.bytes or None)
 
 
 def login(python: str) -> str:

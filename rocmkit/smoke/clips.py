@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,8 @@ FOLDER = Path(__file__).with_name("clips")
 _AGAIN = "install rocmkit anew"
 #: A reference is text: an hour of speech has a hundredth of that.
 _MOST = 8 << 20
+#: What nobody says: the name of a file.
+_FILE = re.compile(r"(?:~|\.{0,2})/\S+|\S+\.(?:txt|text|md|srt|vtt|json|csv)", re.IGNORECASE)
 
 
 class Shipped(Model, kw_only=True):
@@ -77,6 +80,8 @@ def reference(word: str) -> str:
     path = Path(word)
     try:
         if not path.is_file():
+            if _FILE.fullmatch(word):
+                raise UsageError(f"--reference {word}: there is no such file", "name the file, or write what is said")
             return word
         with path.open("rb") as file:
             data = file.read(_MOST + 1)

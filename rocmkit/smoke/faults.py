@@ -66,13 +66,14 @@ def faults(judged: Judged) -> tuple[Fault, ...]:
     if ended:
         return (ended, *_cpu(judged), *_vram(judged))
     on_cpu = tuple(_cpu(judged))
+    no_gpu = on_cpu or judged.seen.device == "cpu"
     return (
         *on_cpu,
-        *(() if on_cpu else _operators(judged)),
+        *(() if no_gpu else _operators(judged)),
         *_text(judged),
         *_differs(judged),
         *_unsteady(judged),
-        *(() if on_cpu else _unproved(judged)),
+        *(() if no_gpu else _unproved(judged)),
         *_vram(judged),
     )
 
@@ -87,30 +88,32 @@ def _ended(judged: Judged) -> Fault | None:
     because = f"{doing(seen, main)}: {ending(trial)}"
     bisected = advice.bisected(seen, judged.backend)
     if trial.outcome == "skipped":
-        return Fault("RK703", because, Exit.INCONCLUSIVE, "inconclusive", (advice.page("RK703"), "rocmkit doctor"))
+        return Fault("RK703", because, Exit.INCONCLUSIVE, "inconclusive", (advice.page("RK703"), advice.looked(seen)))
     if trial.outcome == "hang" or trial.limit:
         return Fault("RK704", because, Exit.BLOCKED, commands=(*advice.known(seen), advice.page("RK704"), bisected))
     if trial.outcome == "crash":
         return Fault("RK703", because, Exit.BLOCKED, commands=(*advice.known(seen), bisected, advice.tried(seen), advice.page("RK703")))
     kind = (trial.because or "").partition(":")[0]
     if kind == ELSEWHERE[0]:
-        return Fault("RK701", because, Exit.RAN_ON_CPU, commands=("rocmkit doctor", advice.tried(seen), advice.page("RK701")))
+        return Fault("RK701", because, Exit.RAN_ON_CPU, commands=(advice.looked(seen), advice.tried(seen), advice.page("RK701")))
     lacks = advice.installed(seen, judged.backend) if kind in ("ModuleNotFoundError", "ImportError") else ()
-    return Fault("RK712", because, Exit.BLOCKED, commands=(*advice.known(seen), *lacks, "rocmkit doctor", advice.page("RK712")))
+    return Fault("RK712", because, Exit.BLOCKED, commands=(*advice.known(seen), *lacks, advice.looked(seen), advice.page("RK712")))
 
 
 def _cpu(judged: Judged) -> Iterator[Fault]:
     seen, main = judged.seen, judged.main
-    if seen.device == "cpu":
+    transcribed = any(heard.error is None for heard in main.heard)
+    # What did not come so far ran nowhere: its own fault says more than that the processor was meant.
+    if seen.device == "cpu" and (transcribed or (main.trial.outcome == "pass" and not judged.text.missing)):
         why = seen.device_why or "that was asked for"
-        commands = (*(("rocmkit doctor",) if seen.device_why else ()), advice.page("RK701"))
+        commands = (*((advice.looked(seen),) if seen.device_why else ()), advice.page("RK701"))
         yield Fault("RK701", f"it ran on the processor: {why}", Exit.RAN_ON_CPU, "inconclusive", commands)
-    elif main.device == "cpu" or (main.loaded and main.loaded.device == "cpu"):
+    elif seen.device == "gpu" and (main.device == "cpu" or (main.loaded and main.loaded.device == "cpu")):
         claims = main.loaded.claims if main.loaded else ()
         said = f" ({claims[0].where}: {claims[0].value})" if claims else ""
         proof = judged.proved.proof
         though = f", though {proof.because}" if LEVELS.index(proof.level) >= LEVELS.index("resident") else ""
-        commands = ("rocmkit doctor", advice.tried(seen), advice.page("RK701"))
+        commands = (advice.looked(seen), advice.tried(seen), advice.page("RK701"))
         yield Fault("RK701", f"the GPU was asked for, and the model is on the processor{said}{though}", Exit.RAN_ON_CPU, commands=commands)
 
 
@@ -170,7 +173,7 @@ def _unsteady(judged: Judged) -> Iterator[Fault]:
 def _unproved(judged: Judged) -> Iterator[Fault]:
     proved, held = judged.proved, judged.held
     if code := proved.code:
-        commands = ((advice.unemulated(judged.backend),) if code == "RK713" else ("rocmkit doctor",)) + (advice.page(code),)
+        commands = ((advice.unemulated(judged.seen),) if code == "RK713" else (advice.looked(judged.seen),)) + (advice.page(code),)
         yield Fault(code, f"it is not proved that the GPU computed: {proved.proof.because}", Exit.INCONCLUSIVE, "inconclusive", commands)
     if not held.stands:
         yield Fault("RK706", held.control.because, Exit.INCONCLUSIVE, "inconclusive", (advice.page("RK706"),))

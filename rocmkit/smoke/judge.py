@@ -45,7 +45,7 @@ def _skipped(seen: Observed, backend: Backend, because: str) -> Case:
         model=seen.model.id,
         device=None,
         outcome="skipped",
-        code=seen.skip.code if seen.skip else None,
+        code=seen.skip.code or None if seen.skip else None,
         because=because,
         commands=seen.skip.commands if seen.skip else (),
         bytes=seen.skip.bytes if seen.skip else None,

@@ -204,7 +204,7 @@ class Wanted(Model, kw_only=True):
 class Skip(Model, kw_only=True):
     """Why a system was not run."""
 
-    code: str  # RK709
+    code: str  # RK709; empty: there is no page on it
     because: str
     commands: tuple[str, ...] = ()  # that bring what is missing
     bytes: int | None = None  # what they download; None: not known

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 from msgspec.structs import replace
 
 from rocmkit.host.names import Names
+from rocmkit.kb.systems import Engine
 from rocmkit.model import DataError, convert
 from rocmkit.smoke.hook import Counting, Hooked
 from rocmkit.smoke.observed import (
@@ -46,7 +47,11 @@ INSIDE = Path(__file__).with_name("inside")
 HIDDEN: dict[str, str | None] = {"HIP_VISIBLE_DEVICES": "-1", "CUDA_VISIBLE_DEVICES": "-1", "ROCR_VISIBLE_DEVICES": ""}
 #: By itself MIOpen compiles and times kernels for each length that it has no record of (ROCm/MIOpen docs/how-to/find-and-immediate.rst).
 #: CTranslate2's usual allocator was seen to lose text on HIP (OpenNMT/CTranslate2#2090).
-_UNLESS_SET = {"MIOPEN_FIND_MODE": "FAST", "CT2_CUDA_ALLOCATOR": "cub_caching"}
+_UNLESS_SET: dict[Engine, dict[str, str]] = {
+    "torch": {"MIOPEN_FIND_MODE": "FAST"},
+    "onnxruntime": {"MIOPEN_FIND_MODE": "FAST"},
+    "ctranslate2": {"CT2_CUDA_ALLOCATOR": "cub_caching"},
+}
 _OFFLINE: dict[str, str | None] = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 
 T = TypeVar("T")
@@ -82,7 +87,9 @@ def observe(planned: Planned, clips: Sequence[Clip], room: Room, tell: Tell | No
         cards=room.cards,
         wanted=held_to(planned, room),
         # With what is set here: a program without it may go another way, and die where this one does not.
-        environment={name: room.names.hide_text(value) for name, value in environment({**_UNLESS_SET, **room.environ}).items()},
+        environment={
+            name: room.names.hide_text(value) for name, value in environment({**_set_here(planned, room), **room.environ}).items()
+        },
         kfd_device=room.kfd_device,
         skip=planned.skip,
     )
@@ -93,7 +100,8 @@ def observe(planned: Planned, clips: Sequence[Clip], room: Room, tell: Tell | No
         if tell:
             tell(f"{planned.backend.id}: {what}")
 
-    say("loading the model, and transcribing" if planned.device == "cpu" else "on the GPU; its first time may take minutes")
+    where = "on the processor" if planned.device == "cpu" else "on the GPU; its first time may take minutes"
+    say(f"{where}, for {room.timeout_s:.0f} s at most")
     main = _run(planned, clips, room, device=planned.device, twice=True)
     control = cpu = None
     if planned.device == "gpu":
@@ -104,6 +112,12 @@ def observe(planned: Planned, clips: Sequence[Clip], room: Room, tell: Tell | No
         cpu = _run(planned, compared(clips), room, device="cpu", hide=True)
     say("reading the texts")
     return replace(seen, main=main, control=control, cpu=cpu, readings=_readings(planned, clips, (main, cpu), room))
+
+
+def _set_here(planned: Planned, room: Room) -> dict[str, str]:
+    """The variables that are set for a case on the GPU, unless the user has."""
+    wanted = _UNLESS_SET[planned.backend.engine] if planned.device == "gpu" else {}
+    return {name: value for name, value in wanted.items() if name not in room.environ}
 
 
 def _shown(planned: Planned, names: Names) -> UsedModel:
@@ -156,7 +170,7 @@ def _type_of(planned: Planned, device: Device) -> str | None:
 
 def _run(planned: Planned, clips: Sequence[Clip], room: Room, *, device: Device, twice: bool = False, hide: bool = False) -> Ran:
     watched = device == "gpu"
-    env = {name: value for name, value in _UNLESS_SET.items() if name not in room.environ} | _OFFLINE | (HIDDEN if hide else {})
+    env = {**_set_here(planned, room), **_OFFLINE, **(HIDDEN if hide else {})}
     watcher = room.watcher(room.cards)
     with Counting(room.hooked if watched else Hooked(None, None)) as counting:
         experiment = replace(

@@ -42,4 +42,6 @@ def series(
             except OSError as error:
                 progress = None
                 warn(f"--resume cannot be written any more ({error.strerror or error}): what comes now is not kept")
+        else:
+            warn(f"{case.backend.id} is as an earlier run saw it")
         yield seen

@@ -50,7 +50,7 @@ class Verified(Model, kw_only=True):
     cases: tuple[Checked, ...] = ()
     proved: tuple[str, ...] = ()  # in sentences
     not_proved: tuple[str, ...] = ()
-    exit: int  # the exit code: 6 where it is not intact, else that of the verdict
+    exit: int  # the exit code: 6 where it is not intact, else that of the verdict; 3 where the run was broken off
 
 
 class Contents(NamedTuple):
@@ -89,7 +89,7 @@ def check(contents: Contents | None, written_by: str, problems: Sequence[str]) -
             *beside,
             *(_NO_SIGNATURE, _READINGS, _ABSENT),
         ),
-        exit=int(Exit.INTEGRITY) if found or again is None else again.exit,
+        exit=int(Exit.INTEGRITY if found or again is None else Exit.INCONCLUSIVE if again.exit == Exit.INTERRUPTED else again.exit),
     )
 
 

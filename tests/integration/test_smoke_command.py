@@ -126,7 +126,7 @@ def home(made: tuple[Path, Path], tmp_path: Path) -> Iterator[Home]:
 def test_the_right_text_from_the_processor_is_no_pass(home: Home) -> None:
     case = home.of("right", code=8)
     assert (case["outcome"], case["code"], case["device"]) == ("inconclusive", "RK701", "cpu")
-    assert "there is no AMD GPU" in case["because"]
+    assert "no AMD GPU was found" in case["because"]
     assert (case["cer"], case["proof"]["level"], case["negative_control"]["outcome"]) == (0, "none", "not-made")
     assert case["text"].splitlines() == [clip.text for clip in shipped()]
     assert [one["clip"] for one in case["clips"]] == [clip.name for clip in shipped()]
@@ -135,18 +135,18 @@ def test_the_right_text_from_the_processor_is_no_pass(home: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    ("does", "options", "outcome", "code"),
+    ("does", "options", "outcome", "code", "exit_code"),
     [
-        ("wrong", ONE, "fail", "RK702"),
-        ("crashes", (), "fail", "RK703"),
-        ("hangs", ("--timeout", "2"), "fail", "RK704"),
-        ("raises", ONE, "fail", "RK712"),
-        ("prints", ONE, "inconclusive", "RK701"),
-        ("leaves", ONE, "fail", "RK712"),
+        ("wrong", ONE, "fail", "RK702", 8),
+        ("crashes", (), "fail", "RK703", 8),
+        ("hangs", ("--timeout", "2"), "fail", "RK704", 8),
+        ("raises", ONE, "fail", "RK712", 1),  # it ran nowhere
+        ("prints", ONE, "inconclusive", "RK701", 8),
+        ("leaves", ONE, "fail", "RK712", 1),
     ],
 )
-def test_what_goes_wrong_has_its_row(home: Home, does: str, options: tuple[str, ...], outcome: str, code: str) -> None:
-    case = home.of(does, *options, code=8)
+def test_what_goes_wrong_has_its_row(home: Home, does: str, options: tuple[str, ...], outcome: str, code: str, exit_code: int) -> None:
+    case = home.of(does, *options, code=exit_code)
     assert (case["outcome"], case["code"]) == (outcome, code), case["because"]
     if does == "crashes":
         assert case["crash"]["signal"] == "SIGSEGV" and case["crash"]["while_doing"] == "transcribing 01_jf_gongitsune.wav"
@@ -225,7 +225,7 @@ def test_a_terminal_is_told_what_is_going_on(home: Home) -> None:
     os.close(follower)
     shown = b""
     try:
-        while "loading the model, and transcribing …".encode() not in shown:
+        while "on the processor, for 1800 s at most …".encode() not in shown:
             shown += os.read(leader, 4096)
         home.sleeps.unlink()
         out, _ = process.communicate(timeout=60)
@@ -234,7 +234,7 @@ def test_a_terminal_is_told_what_is_going_on(home: Home) -> None:
     finally:
         process.kill()
         os.close(leader)
-    assert b"sherpa-onnx: loading the model" in shown
+    assert b"1 of 1, sherpa-onnx: on the processor" in shown
     assert process.returncode == 8 and "RAN ON THE CPU" in out.decode()
 
 
@@ -267,7 +267,7 @@ def test_own_sound_that_nobody_wrote_down(home: Home) -> None:
 def test_a_file_without_sound_is_told(home: Home, tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("no sound\n" * 100)
-    case = home.of("right", "--audio", str(file), code=8)
+    case = home.of("right", "--audio", str(file), code=1)
     assert (case["outcome"], case["code"], case["text"]) == ("fail", "RK712", None), case["because"]
     assert "notes.txt" in case["because"]
 
@@ -282,6 +282,7 @@ def test_a_file_without_sound_is_told(home: Home, tmp_path: Path) -> None:
         ((FIRST, "--model", "no-such"), "finds no model 'no-such'"),
         ((FIRST, "--reference", "あ"), "name the sound with --audio"),
         ((FIRST, "--audio", CLIP.file, "--reference", "…"), "no letter in it"),
+        ((FIRST, "--audio", CLIP.file, "--reference", "siad.txt"), "siad.txt: there is no such file"),
         ((FIRST, "--audio", "/"), "is a directory"),
         ((FIRST, "--max-vram", "8XB"), "'8XB' is no amount of memory"),
         ((FIRST, "--max-vram", "nan"), "'nan' is no amount of memory"),
@@ -404,7 +405,8 @@ def test_ctrl_c_tells_what_was_done(home: Home, tmp_path: Path) -> None:
     assert (process.returncode, err) == (130, b"")
     told = kept(json.loads(out), 130)
     assert told["interrupted"] is True
-    assert [case["system"] for case in told["cases"]] == [FIRST]
+    assert [(case["system"], case["outcome"]) for case in told["cases"]] == [(FIRST, "inconclusive"), (SECOND, "skipped")]
+    assert "the same command goes on from here" in told["cases"][1]["because"]
     assert "broken off" in told["because"]
     assert wait_until(lambda: not marked(home.mark), 5), marked(home.mark)
     assert not list(home.scratch.iterdir())

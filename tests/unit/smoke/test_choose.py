@@ -18,6 +18,7 @@ from rocmkit.smoke.observed import Card
 from rocmkit.smoke.planned import Found, Planned
 
 GIB = 1 << 30
+WAY = "rocmkit doctor --route openai-whisper --python /p"
 ALL = {name: "1" for row in backends() for need in row.needs for name in need.split("|")}
 FULL = Environment(python="/venv/bin/python", packages=ALL)
 CARD = Card(gfx="gfx906", name="MI50", pci="0000:63:00.0", node=1, gpu_id=51887, render_node=None, vram_bytes=16 * GIB, integrated=False)
@@ -148,7 +149,7 @@ def test_the_torch_that_is_here_is_named_again() -> None:
 def test_an_engine_is_left_to_doctor_or_to_commands_that_are_known() -> None:
     bare = Environment(python="/p", packages={name: "1" for name in ALL if name != "torch"})
     skip = one("openai-whisper", environment=bare).skip
-    assert skip is not None and skip.commands == ("rocmkit doctor",) and "the way to the torch for this GPU" in skip.because
+    assert skip is not None and skip.commands == (WAY,) and f"`{WAY}` says how to get a torch for this GPU" in skip.because
     (planned,) = choose(Wish(systems=("openai-whisper",)), {"": bare}, (CARD,), nothing, {"torch": ("pip install torch from there",)})
     assert planned.skip is not None and planned.skip.commands == ("pip install torch from there",)
 
@@ -175,7 +176,7 @@ def test_a_model_that_is_here_is_taken_before_one_that_says_more() -> None:
 def test_a_model_that_is_missing_is_skipped_with_its_size_and_licence() -> None:
     skip = one("openai-whisper").skip
     assert skip is not None and skip.code == "RK710" and skip.bytes == 1617941637
-    assert skip.because == "the model turbo is not in openai-whisper's folder (1.6 GB, MIT)"
+    assert skip.because == "the model turbo is not in openai-whisper's folder (1.6 GB, MIT); a folder that holds it is named with --model"
     assert skip.commands == ("rocmkit smoke openai-whisper --all",)
     there = one("mms", pythons={"mms": "/x"}).skip
     assert there is not None and there.commands == ("rocmkit smoke mms --all --python /venv/bin/python",)

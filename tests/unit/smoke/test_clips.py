@@ -109,6 +109,9 @@ def test_what_reference_means(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert reference("said.txt") == "今日は。\n"
     for word in ("今日は。", "said.tx", "あ" * 5000, "a\0b", ".", ""):
         assert reference(word) == word
+    for word in ("siad.txt", "./said", "~/said", "/no/such/said"):  # nobody says that
+        with pytest.raises(UsageError, match="no such file"):
+            reference(word)
     Path("sound.wav").write_bytes(b"RIFF\xff\xff")
     with pytest.raises(UsageError, match="not UTF-8"):
         reference("sound.wav")

@@ -303,7 +303,7 @@ def test_a_rate_above_what_is_usual_is_told() -> None:
 def test_a_smaller_model_is_named_where_one_fits() -> None:
     model = replace(GOOD.model, id="large-v3")
     case = judge(replace(GOOD, model=model, wanted=replace(GOOD.wanted, max_vram_bytes=1 << 30)), ROW)
-    assert case.code == "RK711" and "rocmkit smoke faster-whisper --model small" in case.commands
+    assert case.code == "RK711" and "rocmkit smoke faster-whisper --model small --python /venv/bin/python" in case.commands
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
@@ -464,3 +464,23 @@ def test_two_gpus() -> None:
     """The evidence decides which one it was."""
     seen = with_main(watched=replace(SEEN, kfd=(*SEEN.kfd, KfdSeen(gpu_id=4670))))
     assert judge(seen, ROW).proof.gpu == MI50
+
+
+def test_what_was_never_loaded_did_not_run_on_the_processor() -> None:
+    """The fault is its own: that the processor was meant says nothing of it."""
+    failed = Ran(device="cpu", trial=trial("fail", because="RuntimeError: Unable to open file 'model.bin'"))
+    case = judge(replace(GOOD, device="cpu", main=failed, control=None, cpu=None), ROW)
+    assert (case.outcome, case.code, case.exit) == ("fail", "RK712", 1)
+    assert not any("RK701" in warning for warning in case.warnings)
+    unread = replace(ON_CPU, heard=tuple(replace(heard, error="NoSound: no sound") for heard in ON_CPU.heard), again=())
+    case = judge(replace(GOOD, device="cpu", main=unread, control=None, cpu=None), ROW)
+    assert (case.outcome, case.code, case.exit) == ("fail", "RK712", 1)
+
+
+def test_commands_name_the_python_and_a_sound_that_is_there() -> None:
+    case = judge(with_main(trial=trial("crash", signal="SIGSEGV"), heard=(), again=()), ROW)
+    (died,) = (command for command in case.commands if "rocmkit bisect" in command)
+    assert CLIPS[0].file in died and "speech.wav" not in died
+    assert all(
+        "--python /venv/bin/python" in command for command in case.commands if command.startswith(("rocmkit doctor", "rocmkit smoke"))
+    )
