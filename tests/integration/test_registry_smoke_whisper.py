@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from rocmkit.smoke.cer import plain
+from rocmkit.smoke.cer import normal, plain
 from rocmkit.smoke.clips import shipped
 from rocmkit.trial.run import runner
 from rocmkit.trial.values import Limits, Trial
@@ -135,9 +135,9 @@ def test_whole_numbers_take_a_quarter_of_the_memory(whisper: Whisper) -> None:
     assert rate(written(trial), SPEECH[:2]) < 0.2
 
 
-@pytest.mark.parametrize(("module", "least"), [("faster_whisper", 0.15), ("openai_whisper", 0.15), ("transformers_whisper", 0.4)])
-def test_what_is_longer_than_a_window_is_heard_to_its_end(whisper: Whisper, tmp_path: Path, module: str, least: float) -> None:
-    """The pipeline of Transformers cuts at fixed places, wherever that is in a word, and loses some at the seams."""
+@pytest.mark.parametrize("module", ["faster_whisper", "openai_whisper", "transformers_whisper"])
+def test_what_is_longer_than_a_window_is_heard_to_its_end(whisper: Whisper, tmp_path: Path, module: str) -> None:
+    """The pipeline of Transformers cuts at fixed places, wherever that is in a word. There this model may repeat itself, which is told."""
     python, forms = whisper
     files = [*SPEECH, *SPEECH[:3]]
     with wave.open(str(tmp_path / "long.wav"), "wb") as long:
@@ -149,8 +149,11 @@ def test_what_is_longer_than_a_window_is_heard_to_its_end(whisper: Whisper, tmp_
     trial = ask(python, module, getattr(forms, SYSTEMS[module]), [tmp_path / "long.wav"], batch_size=2)
     (text,) = written(trial)
     assert trial.measured[1]["audio_s"] > 40
-    said = plain(text, "".join(SAID[file.name] for file in files))
-    assert said.value is not None and said.value < least, text
+    first, last = (normal(SAID[file.name]) for file in (files[0], files[-1]))
+    assert normal(text).startswith(first) and normal(text).endswith(last), text
+    if not (module == "transformers_whisper" and trial.measured[1]["spent"]):
+        said = plain(text, "".join(SAID[file.name] for file in files))
+        assert said.value is not None and said.value < 0.15, text
 
 
 def test_nothing_takes_the_processor_instead_of_a_gpu(whisper: Whisper) -> None:
