@@ -38,7 +38,8 @@ def test_nothing_private_is_in_what_is_written(tmp_path: Path, name: bytes) -> N
     }
     told = ("--model", str(model), "--audio", str(sound), "--reference", CLIP.text or "", "--python", str(venv), "--resume", str(kept))
     ran = rocmkit("smoke", "faster-whisper", *told, "--json", "--bundle", str(bundle), env=env, timeout_s=120)
-    assert ran.code == 8 and ran.err == "", (ran.code, ran.err)
+    assert ran.code == 8, (ran.code, ran.err)
+    assert ran.err == f"rocmkit: the bundle is {bundle}; `rocmkit smoke --verify {bundle}` checks it\n"
     (case,) = ran.json["cases"]
     assert case["text"] == CLIP.text and case["crash"] is None
     shown = [rocmkit("smoke", "faster-whisper", *told, "--format", form, env=env).out for form in ("text", "markdown", "html")]
