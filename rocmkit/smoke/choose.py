@@ -104,7 +104,7 @@ def _planned(
     whole = [(model, found) for model, found in there if not found.lacking]
     model, found = whole[0] if whole else (models[0], None)
     torn = next((found.lacking for one, found in there if one is model), "")
-    skip = _without_packages(row, environment, model, found, engines)
+    skip = _without_packages(row, environment, model, found, engines, alone=row.id in wish.pythons)
     if skip is None and device == "gpu" and wish.max_vram_bytes and not wish.systems and not _fits(model, wish.max_vram_bytes):
         because = f"{model.id} takes {model.vram_gib:g} GiB of video memory, which is more than the {_gib(wish.max_vram_bytes)} that it may"
         skip = Skip(code=VRAM, because=because, commands=(f"rocmkit smoke {row.id}",))
@@ -162,7 +162,13 @@ def _fitting(row: Backend, allowed: int | None) -> list[BackendModel]:
 
 
 def _without_packages(
-    row: Backend, environment: Environment, model: BackendModel, found: Found | None, engines: Mapping[Engine, tuple[str, ...]]
+    row: Backend,
+    environment: Environment,
+    model: BackendModel,
+    found: Found | None,
+    engines: Mapping[Engine, tuple[str, ...]],
+    *,
+    alone: bool,
 ) -> Skip | None:
     if environment.problem:
         return Skip(code=PACKAGE, because=environment.problem)
@@ -178,10 +184,14 @@ def _without_packages(
     because = f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} not installed in {advice.quote(environment.python)}"
     if engine and row.engine not in engines:
         because += f"; `{way}` says how to get a {row.engine} for this GPU"
-    if row.apart:
-        because += (
-            f"; it pins old releases of what others need: give it an environment of its own, and name that with --python {row.id}=PATH"
-        )
+    if row.apart and not alone:
+        because += "; it pins old releases of what others need, so it wants an environment of its own"
+        place = f"~/venv-{row.id}"
+        commands = [
+            f"{advice.quote(environment.python)} -m venv {place}",
+            f"rocmkit doctor --route {row.system} --python {place}",  # what goes into it, in which order
+            f"rocmkit smoke {row.id} --python {row.id}={place}",
+        ]
     size = row.install_mb * 1_000_000
     if found is None:
         because += f"; then the model {model.id} is needed too ({_about(model)})"

@@ -141,9 +141,21 @@ def test_what_is_not_installed_is_skipped_with_the_commands_that_bring_it() -> N
 
 def test_the_torch_that_is_here_is_named_again() -> None:
     bare = Environment(python="/p", packages={"numpy": "2.1", "torch": "2.9.1+rocm6.3", "transformers": "4.49.0"})
-    skip = one("nue-asr", environment=bare).skip
+    (planned,) = choose(Wish(systems=("nue-asr",), pythons={"nue-asr": "/p"}), {"": FULL, "nue-asr": bare}, (CARD,), nothing)
+    skip = planned.skip
     assert skip is not None and skip.commands[0].endswith("torch==2.9.1")
     assert all(shlex.split(line) for line in skip.commands)
+
+
+def test_what_pins_old_releases_is_not_put_where_others_live() -> None:
+    bare = Environment(python="/p/bin/python", packages={"numpy": "2.1", "torch": "2.9.1+rocm6.3", "transformers": "5.23.0"})
+    skip = one("nue-asr", environment=bare).skip
+    assert skip is not None and skip.code == "RK709" and "an environment of its own" in skip.because
+    assert skip.commands == (
+        "/p/bin/python -m venv ~/venv-nue-asr",
+        "rocmkit doctor --route nue-asr --python ~/venv-nue-asr",
+        "rocmkit smoke nue-asr --python nue-asr=~/venv-nue-asr",
+    )
 
 
 def test_an_engine_is_left_to_doctor_or_to_commands_that_are_known() -> None:
