@@ -82,11 +82,18 @@ def _address(name: str) -> str:
         raise ModuleNotFoundError("No module named 'whisper'")
     for node in ast.walk(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Assign) and any(isinstance(one, ast.Name) and one.id == "_MODELS" for one in node.targets):
-            table = ast.literal_eval(node.value)
+            table = _texts(node.value)
             if name not in table:
                 raise NotTheModel(f"this whisper knows no model {name}: it knows {', '.join(table)}")
-            return str(table[name])
+            return table[name]
     raise NotTheModel("this whisper has no table of models")
+
+
+def _texts(node: ast.expr) -> dict[str, str]:
+    """The texts of a table that is written out; what is none is left out."""
+    pairs = zip(node.keys, node.values) if isinstance(node, ast.Dict) else ()
+    told = ((key.value, one.value) for key, one in pairs if isinstance(key, ast.Constant) and isinstance(one, ast.Constant))
+    return {key: one for key, one in told if isinstance(key, str) and isinstance(one, str)}
 
 
 def _fetch(url: str, part: Path) -> None:

@@ -31,8 +31,11 @@ class TorchBackend(Backend):
     _finite = True
 
     def hold(self, torch: Any, module: Any) -> None:
-        """Take note of where the weights of `module` are. It is on the GPU if all of them are: what is left out is computed elsewhere."""
-        self.torch, self.module = torch, module
+        """Have `module` compute as it does when it is used, not trained, and take note of where its weights are.
+
+        It is on the GPU if all of them are: what is left out is computed elsewhere.
+        """
+        self.torch, self.module = torch, module.train(mode=False)
         many: dict[str, int] = {}
         self._devices: dict[str, int] = {}
         for tensor in itertools.chain(module.parameters(), module.buffers()):

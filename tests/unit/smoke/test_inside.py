@@ -259,6 +259,10 @@ class Tensor(NamedTuple):
 class Module(NamedTuple):
     tensors: tuple[Tensor, ...]
     masks: tuple[Tensor, ...] = ()
+    trained: bool = True  # what a fresh module of PyTorch's is ready for
+
+    def train(self, mode: bool) -> Module:
+        return self._replace(trained=mode)
 
     def parameters(self) -> tuple[Tensor, ...]:
         return self.tensors
@@ -279,6 +283,7 @@ def test_a_model_computes_in_what_its_numbers_are_and_not_in_its_masks() -> None
     assert (held.device, held.dtype, held.weights_bytes) == ("gpu", "float16", 2000 + 2048 * 2048)
     assert Held(Module((half, Tensor("torch.float32", 900, 4)))).dtype == "float32"
     assert Held(Module((half,), (mask._replace(device="cpu"),))).device == "cpu"
+    assert held.module.trained is False
 
 
 @pytest.mark.parametrize("module", [Module(()), Module((), (Tensor("torch.bool", 4, 1),))])

@@ -38,7 +38,7 @@ class System(TorchBackend):
         )
         if adapter and model.target_lang != self._language:
             raise ValueError(f"the adapter of {self._language} was not loaded: the model speaks {model.target_lang}")
-        self._model = model.to(device=place_of(ask), dtype=dtype).eval()
+        self._model = model.to(device=place_of(ask), dtype=dtype)
         self._language_model = (Path(ask.model) / "language_model").is_dir()
         self.hold(torch, self._model)
 

@@ -27,7 +27,7 @@ class System(TorchBackend):
         if dtype not in ((torch.float16, torch.float32) if ask.device == "gpu" else (torch.float32,)):
             raise ValueError(f"Nue-ASR computes in float32, on a GPU in float16 too, not in {ask.compute_type}")
         # With half precision on the processor it would go over to single by itself.
-        self._model = self._package.load_model(ask.model, device=place_of(ask), fp16=dtype == torch.float16).eval()
+        self._model = self._package.load_model(ask.model, device=place_of(ask), fp16=dtype == torch.float16)
         self._tokenizer = self._package.load_tokenizer(ask.model)
         self._written: Any = None
         self.hold(torch, self._model)

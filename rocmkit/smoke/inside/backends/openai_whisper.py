@@ -24,7 +24,7 @@ class System(TorchBackend):
         if kind not in _TYPES:
             raise ValueError(f"{kind} is no type that openai-whisper computes in: take one of {', '.join(_TYPES)}")
         self._half = _TYPES[kind] and ask.device == "gpu"  # on the processor it takes float32 whatever is asked for
-        self._model = self._library.load_model(str(_file(self._library, ask.model)), device=place_of(ask)).eval()
+        self._model = self._library.load_model(str(_file(self._library, ask.model)), device=place_of(ask))
         self._windows: list[Window] = []
         self._decode = self._model.decode
         self._model.decode = self._note
