@@ -123,7 +123,7 @@ def _wav2vec2(folder: Path, adapters: dict[str, tuple[Sequence[str], int]]) -> N
         adapter_attn_dim=_HIDDEN if many else None,
         mask_time_prob=0.0,
     )
-    model = transformers.Wav2Vec2ForCTC(config).eval()
+    model = transformers.Wav2Vec2ForCTC(config).train(mode=False)
     _passing(torch, model)
     with torch.no_grad():
         convolutions = model.wav2vec2.feature_extractor.conv_layers
@@ -198,7 +198,7 @@ def espnet(folder: Path) -> None:
         "init": None,
     }
     Path(config).write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
-    model = task.build_model(argparse.Namespace(**settings)).eval()
+    model = task.build_model(argparse.Namespace(**settings)).train(mode=False)
     for part in (model.encoder, model.decoder, model.ctc):  # the decoder finds every token as likely as any other
         _passing(torch, part)
     with torch.no_grad():

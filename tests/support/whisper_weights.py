@@ -195,7 +195,7 @@ def export(to: Forms) -> None:
         if (to.transformers / name).exists():
             shutil.copyfile(to.transformers / name, to.onnx / name)
     importlib.import_module("whisper.model").MultiHeadAttention.use_sdpa = False  # the exporter wants plain operators
-    model = whisper.load_model(str(to.openai), device="cpu").eval()
+    model = whisper.load_model(str(to.openai), device="cpu").train(mode=False)
     dims = model.dims
     sound = torch.zeros(1, dims.n_mels, 2 * dims.n_audio_ctx)
     heard = torch.zeros(1, dims.n_audio_ctx, dims.n_audio_state)
