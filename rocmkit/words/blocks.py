@@ -1,0 +1,42 @@
+"""Markdown in pieces: what is prose, and what has to stay as it is. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+#: What begins a line that stands for itself: a point of a list, a row of a table, a heading.
+_BEGINS = re.compile(r"\s*(?:[-*] |\d+\. |\||#+ )")
+_FENCE = "```"
+
+
+def blocks(markdown: str) -> Iterator[tuple[str, str, str]]:
+    """(what stands before, the text on one line, what stands after) of every block; text is empty where nothing in it is prose."""
+    held: list[str] = []
+    fenced = False
+    for line in [*markdown.split("\n"), ""]:
+        fence = line.lstrip().startswith(_FENCE)
+        if fenced or fence or not line.strip() or _BEGINS.match(line):
+            if held:
+                yield _block(held)
+            held = []
+        if fence:
+            fenced = not fenced
+            yield line, "", "\n"
+        elif fenced or not line.strip():
+            yield line, "", "\n"
+        else:
+            held.append(line)
+    if held:
+        yield _block(held)
+
+
+def _block(lines: list[str]) -> tuple[str, str, str]:
+    first = _BEGINS.match(lines[0])
+    before = first[0] if first else lines[0][: len(lines[0]) - len(lines[0].lstrip())]
+    return before, " ".join([lines[0][len(before) :].strip(), *(line.strip() for line in lines[1:])]), "\n"
+
+
+def each(markdown: str, change: Callable[[str], str]) -> str:
+    """The same with `change` applied to every piece of prose, each on a line of its own."""
+    return "".join(f"{before}{change(text) if text else ''}{after}" for before, text, after in blocks(markdown)).rstrip("\n") + "\n"

@@ -1,0 +1,67 @@
+"""How wide text is on a terminal, where some letters take two columns, and lines that fit. Pure."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+import unicodedata
+
+#: Letters that take two columns (Unicode, UAX #11, classes W and F), in which text is broken between any two of them.
+_WIDE = "\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6"
+_HAS_WIDE = re.compile(f"[{_WIDE}]")
+#: What must not begin a line, and what must not end one (JIS X 4051).
+_NEVER_FIRST = "、。，．・：；？！）」』】〉》〕｝ーぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ々…)]},.:;!?"
+_NEVER_LAST = "（「『【〈《〔｛([{"
+#: What holds together: a run without blanks of narrow letters, or one wide one, each with the blanks before it.
+_PIECE = re.compile(rf"\s*(?:[{_WIDE}]|[^\s{_WIDE}]+)")
+
+
+def width(text: str) -> int:
+    """How many columns `text` takes."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def pad(text: str, columns: int) -> str:
+    """`text` with blanks behind it up to so many columns."""
+    return text + " " * (columns - width(text))
+
+
+def cut(text: str, columns: int) -> str:
+    """`text` in at most so many columns, with … where something is missing."""
+    if width(text) <= columns:
+        return text
+    kept = ""
+    for letter in text:
+        if width(kept + letter) > columns - 1:
+            break
+        kept += letter
+    return kept + "…"
+
+
+def wrap(text: str, columns: int) -> list[str]:
+    """`text` in lines of at most so many columns, blanks folded. Paths and names stay whole, however long; wide letters part anywhere
+    that the rules of Japanese typesetting allow."""
+    text = " ".join(text.split())
+    if not _HAS_WIDE.search(text):
+        return textwrap.wrap(text, columns, break_long_words=False, break_on_hyphens=False) or [""]
+    lines, line = [], ""
+    for piece in _pieces(text):
+        if line and width(line + piece) > columns:
+            lines.append(line)
+            line = piece.lstrip()
+        else:
+            line += piece
+    return [*lines, line]
+
+
+def _pieces(text: str) -> list[str]:
+    """What may not be parted: each piece begins where a line may begin."""
+    pieces: list[str] = []
+    for piece in _PIECE.findall(text):
+        if pieces and (piece[0] in _NEVER_FIRST or pieces[-1][-1] in _NEVER_LAST):
+            pieces[-1] += piece
+        else:
+            pieces.append(piece)
+    return pieces

@@ -1,0 +1,1 @@
+"""The catalogues of what rocmkit says: made from the code and the knowledge, which stay the one source."""

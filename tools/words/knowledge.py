@@ -1,0 +1,61 @@
+"""The sentences of the knowledge base, of recipes, of the checks' pages and of the commands' help."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from rocmkit.cli import cli
+from rocmkit.doctor.check import all_checks
+from rocmkit.words.blocks import blocks
+from tools.words.sentences import is_prose
+
+#: Fields of YAML that hold what people read.
+_FIELDS = frozenset("title summary why looks ignore text caution cause does means fix what note notes gives use measured".split())
+
+
+def of_yaml(path: Path) -> Iterator[str]:
+    """The sentences in a file of knowledge, or a recipe."""
+    yield from _said(yaml.safe_load(path.read_text(encoding="utf-8")), said=False)
+
+
+def _said(value: Any, *, said: bool) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, inside in value.items():
+            yield from _said(inside, said=name in _FIELDS)
+    elif isinstance(value, list):
+        for inside in value:
+            yield from _said(inside, said=said)
+    elif said and isinstance(value, str):
+        yield from (text for _, text, _ in blocks(value) if is_prose(text))
+
+
+def of_pages() -> Iterator[str]:
+    """The prose on the checks' own pages, block by block, without the names of sources."""
+    for check in all_checks():
+        for _, text, _ in blocks(check.page.partition("\n## Sources")[0]):
+            if text:
+                yield text
+
+
+def of_help() -> Iterator[str]:
+    """What the help of the commands says: paragraphs, and the words beside examples."""
+    for command in (cli, *cli.commands.values()):
+        yield from _help(command)
+
+
+def _help(command: click.Command) -> Iterator[str]:
+    for text in filter(None, (command.help, command.epilog)):
+        for part in re.split(r"\n\s*\n", text):
+            if "\b" not in part:
+                yield " ".join(part.split())
+            else:
+                for line in part.split("\n"):
+                    *_, words = re.split(r" {2,}", line.strip())
+                    if is_prose(words):
+                        yield words

@@ -1,0 +1,269 @@
+"""The sentences that Python code says: its constants and f-strings, each as a template with named placeholders.
+
+Code marks nothing: what reads like prose is a sentence. A conditional inside an f-string, or a local name that is bound to one, becomes
+several whole sentences, so that whoever translates never sees half of one.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from typing import IO, Any
+
+#: Calls whose arguments are for machines: patterns, paths, keys, names.
+_MACHINES = frozenset(
+    "compile fullmatch match search sub findall finditer split rsplit startswith endswith strip lstrip rstrip removeprefix removesuffix "
+    "partition rpartition replace encode find index count get getenv Path Literal Bug run joinpath open TypeVar namedtuple NewType".split()
+)
+#: Keywords that take what is to be typed, or is read by programs.
+_TYPED = frozenset("commands verify argv env command code script schema needs encoding errors prefix suffix metavar".split())
+#: Calls whose first argument is drawn though it is one word alone.
+_SINGLE = frozenset(("label", "said", "_commands", "_labelled"))
+#: So many whole sentences may come of one f-string.
+_MOST = 12
+
+_PLACEHOLDER = re.compile(r"\{[a-z_0-9]+\}")
+_PROSE = re.compile(r"[A-Za-z]{2,}[,;:.)]* (?:\0|[A-Za-z(`'\"])|\0[,:;]? [a-z]{2,}")
+
+
+def extract(fileobj: IO[bytes], keywords: Any, comment_tags: Any, options: Any) -> Iterator[tuple[int, None, str, list[str]]]:
+    """What Babel asks for: (line, no function, message, no comments) of every sentence. Option `drawn`: see below."""
+    for line, text in sentences(fileobj.read().decode(), drawn=bool(options.get("drawn"))):
+        yield line, None, text, []
+
+
+def sentences(source: str, *, drawn: bool = False) -> Iterator[tuple[int, str]]:
+    """(line, template) of every sentence in a module. `drawn`: of one that draws, where a word alone is a label or the cell of a table."""
+    found = _Finder(drawn)
+    found.visit(ast.parse(source))
+    yield from found.found
+
+
+def is_prose(template: str) -> bool:
+    """Whether it reads like prose: two words, or a word and a value."""
+    plain = _PLACEHOLDER.sub("\0", template)
+    letters = plain.replace("\0", "")
+    return bool(_PROSE.search(plain)) and "\n" not in plain and not re.search(r"[{}\x01-\x1f]|\\[a-z(]", letters)
+
+
+class _Finder(ast.NodeVisitor):
+    def __init__(self, drawn: bool) -> None:
+        self.found: list[tuple[int, str]] = []
+        self._drawn = drawn
+        self._bound: dict[str, ast.expr] = {}
+        self._used: set[int] = set()  # pieces that stand inside whole sentences
+
+    def _body(self, node: Any) -> None:
+        before, self._bound = self._bound, self._bound | (_bound_once(node) if isinstance(node, ast.FunctionDef) else {})
+        if not isinstance(node, ast.Module):
+            for decorator in node.decorator_list:
+                self.visit(decorator)
+        if isinstance(node, ast.FunctionDef):
+            self.visit(node.args)
+        for statement in node.body:
+            self.visit(statement)
+        self._bound = before
+
+    visit_FunctionDef = visit_ClassDef = _body
+
+    def visit_Module(self, node: ast.Module) -> None:
+        self._body(node)
+        for statement in node.body if self._drawn else ():
+            if isinstance(statement, ast.Assign | ast.AnnAssign) and isinstance(statement.value, ast.Dict | ast.Tuple):
+                for value in statement.value.values if isinstance(statement.value, ast.Dict) else statement.value.elts:
+                    self._word(value)
+
+    def visit_Tuple(self, node: ast.Tuple) -> None:
+        if self._drawn and len(node.elts) == 2:  # a label and its text
+            self._word(node.elts[0])
+        self.generic_visit(node)
+
+    def visit_Return(self, node: ast.Return) -> None:
+        if self._drawn and node.value:
+            for value in (node.value.body, node.value.orelse) if isinstance(node.value, ast.IfExp) else (node.value,):
+                self._word(value)
+        self.generic_visit(node)
+
+    def _word(self, node: ast.expr) -> None:
+        """A word alone."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch("[A-Za-z]{2,}", node.value):
+            self.found.append((node.lineno, node.value))
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        if not isinstance(node.value, ast.Constant):  # a docstring
+            self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        if node.value:
+            self.visit(node.value)
+
+    def visit_arguments(self, node: ast.arguments) -> None:
+        for default in (*node.defaults, *filter(None, node.kw_defaults)):
+            self.visit(default)
+
+    def visit_Compare(self, _: ast.Compare) -> None:
+        pass
+
+    def visit_Dict(self, node: ast.Dict) -> None:
+        for value in node.values:
+            self.visit(value)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        name = _called(node)
+        if isinstance(node.func, ast.Attribute):
+            self.visit(node.func.value)
+        if name in _MACHINES and not (name == "get" and len(node.args) == 2):
+            return
+        if name.lstrip("_") == "counted" and len(node.args) == 2 and isinstance(word := node.args[1], ast.Constant):
+            self.found += [(node.lineno, f"{{number}} {word.value}"), (node.lineno, f"{{number}} {word.value}s")]
+        if name in _SINGLE:
+            for one in node.args[:1]:
+                for value in (one.body, one.orelse) if isinstance(one, ast.IfExp) else (one,):
+                    self._word(value)
+        for argument in node.args:
+            self.visit(argument)
+        for keyword in node.keywords:
+            if keyword.arg not in _TYPED:
+                self.visit(keyword.value)
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        self._say(node)
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
+        self._say(node)
+
+    def visit_BinOp(self, node: ast.BinOp) -> None:
+        if isinstance(node.op, ast.Add) and _has_text(node):
+            self._say(node)
+        else:
+            self.generic_visit(node)
+
+    def _say(self, node: ast.expr) -> None:
+        if id(node) in self._used:
+            return
+        forms = _Forms(self._bound)
+        for form in forms.of(node):
+            if is_prose(form):
+                self.found.append((node.lineno, form))
+        self._used |= forms.used
+        for inside in ast.walk(node):
+            if isinstance(inside, ast.FormattedValue) and id(inside.value) not in self._used:
+                self.visit(inside.value)
+
+
+class _Forms:
+    """The whole sentences that an expression can become."""
+
+    def __init__(self, bound: dict[str, ast.expr]) -> None:
+        self.used: set[int] = set()
+        self._bound = bound
+        self._names: dict[str, str] = {}
+
+    def of(self, node: ast.expr) -> list[str]:
+        found = self._texts(node)
+        return [re.sub(r"^(\s+)|(\s+)$", "", text) for text in dict.fromkeys(found or [])]
+
+    def _texts(self, node: ast.expr) -> list[str] | None:
+        """The forms, with placeholders; None for what is no text of ours."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            self.used.add(id(node))
+            return [node.value]
+        if isinstance(node, ast.JoinedStr):
+            self.used.add(id(node))
+            return self._joined([self._part(part) for part in node.values])
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            self.used.add(id(node))
+            return self._joined([self._texts(side) or [self._placeholder(side)] for side in (node.left, node.right)])
+        if isinstance(node, ast.IfExp):
+            both = [self._texts(node.body), self._texts(node.orelse)]
+            if any(both):
+                return [text for one, side in zip(both, (node.body, node.orelse), strict=True) for text in one or [self._placeholder(side)]]
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):  # "s" * (count != 1)
+            for side in (node.left, node.right):
+                if isinstance(side, ast.Constant) and isinstance(side.value, str):
+                    self.used.add(id(side))
+                    return ["", side.value]
+        if isinstance(node, ast.Name) and node.id in self._bound:
+            return self._texts(self._bound[node.id])
+        return None
+
+    def _part(self, part: ast.expr) -> list[str]:
+        if isinstance(part, ast.FormattedValue):
+            return self._texts(part.value) or [self._placeholder(part.value)]
+        assert isinstance(part, ast.Constant)
+        self.used.add(id(part))
+        return [str(part.value)]
+
+    def _joined(self, parts: Sequence[list[str]]) -> list[str]:
+        count = 1
+        for part in parts:
+            count *= len(part)
+        if count > _MOST:  # too many to write each out: the longest of each part
+            parts = [[max(part, key=len)] for part in parts]
+        return ["".join(chosen) for chosen in itertools.product(*parts)]
+
+    def _placeholder(self, node: ast.expr) -> str:
+        written = ast.unparse(node)
+        if written not in self._names:
+            name, number = _name(node), 2
+            while name in self._names.values():
+                name, number = f"{_name(node)}{number}", number + 1
+            self._names[written] = name
+        return "{" + self._names[written] + "}"
+
+
+def _bound_once(function: ast.FunctionDef) -> dict[str, ast.expr]:
+    """Local names that are bound once, to a text or to one of two."""
+    found: dict[str, list[ast.expr | None]] = {}
+    for node in ast.walk(function):
+        targets: list[tuple[ast.expr, ast.expr | None]] = []
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple) and len(target.elts) == len(node.value.elts):
+                    targets += zip(target.elts, node.value.elts, strict=True)
+                else:
+                    targets.append((target, node.value))
+        elif isinstance(node, ast.AugAssign | ast.For | ast.comprehension | ast.NamedExpr):
+            targets = [(node.target, None)]
+        for target, value in targets:
+            for name in ast.walk(target):
+                if isinstance(name, ast.Name):
+                    found.setdefault(name.id, []).append(value if name is target else None)
+    kinds = (ast.IfExp, ast.Constant, ast.JoinedStr)
+    return {name: values[0] for name, values in found.items() if len(values) == 1 and isinstance(values[0], kinds)}
+
+
+def _has_text(node: ast.expr) -> bool:
+    return any(isinstance(one, ast.Constant) and isinstance(one.value, str) for one in ast.walk(node))
+
+
+def _called(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def _name(node: ast.expr) -> str:
+    """What a value may be called: the last word of how it is written."""
+    if isinstance(node, ast.Name):
+        name = node.id
+    elif isinstance(node, ast.Attribute):
+        name = node.attr
+    elif isinstance(node, ast.Call):
+        return _name(node.args[0]) if node.args else _name(node.func)
+    elif isinstance(node, ast.Subscript):
+        return _name(node.value)
+    elif isinstance(node, ast.GeneratorExp | ast.ListComp):
+        return _name(node.generators[0].iter)
+    elif isinstance(node, ast.BinOp):
+        return _name(node.left)
+    elif isinstance(node, ast.BoolOp):
+        return _name(node.values[0])
+    elif isinstance(node, ast.IfExp):
+        return _name(node.body)
+    elif isinstance(node, ast.Starred):
+        return _name(node.value)
+    else:
+        return "value"
+    name = re.sub(r"[^a-z0-9_]", "", name.lower()).strip("_")
+    return name if name[:1].isalpha() else "value"
