@@ -42,6 +42,8 @@ def temporary() -> str:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest reads --basetemp
 def pytest_configure(config: pytest.Config) -> None:
+    # What is expected stands here in English, whatever the language of whoever runs this.
+    os.environ["LC_ALL"] = "C.UTF-8"
     # A shell starts what it does not wait for deaf to Ctrl-C, and so would be what the tests start and interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # A worker of pytest-xdist is given a folder inside that of the process that started it.

@@ -6,6 +6,7 @@ Code, knowledge and JSON are English. Where text is drawn for people, each sente
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 from rocmkit.words.shapes import Shapes
 
@@ -17,14 +18,15 @@ _shapes: Shapes | None = None
 
 def speak(language: str) -> None:
     """Speak to people in a language of `LANGUAGES` from here on, in this process."""
-    global _language, _shapes  # noqa: PLW0603 - as the locale is, it is one for the process
-    _language = language
-    if language == "en":
-        _shapes = None
-    else:
-        from rocmkit.words.catalogue import read
+    global _language, _shapes  # as the locale is, it is one for the process
+    _language, _shapes = language, None if language == "en" else _known(language)
 
-        _shapes = Shapes(read(language))
+
+@cache
+def _known(language: str) -> Shapes:
+    from rocmkit.words.catalogue import read
+
+    return Shapes(read(language))
 
 
 def language() -> str:

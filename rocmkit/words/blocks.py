@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 #: What begins a line that stands for itself: a point of a list, a row of a table, a heading.
-_BEGINS = re.compile(r"\s*(?:[-*] |\d+\. |\||#+ )")
+_BEGINS = re.compile(r"\s*(?:[-*] |\d+\. |\| ?|#+ )")
 _FENCE = "```"
 
 
@@ -39,4 +39,9 @@ def _block(lines: list[str]) -> tuple[str, str, str]:
 
 def each(markdown: str, change: Callable[[str], str]) -> str:
     """The same with `change` applied to every piece of prose, each on a line of its own."""
-    return "".join(f"{before}{change(text) if text else ''}{after}" for before, text, after in blocks(markdown)).rstrip("\n") + "\n"
+    written = []
+    for before, text, after in blocks(markdown):
+        in_table = before == "| "
+        cells = text.removesuffix(" |").split(" | ") if in_table else [text]
+        written.append(before + " | ".join(change(cell) if cell else "" for cell in cells) + " |" * in_table + after)
+    return "".join(written).rstrip("\n") + "\n"

@@ -13,6 +13,11 @@ _HAS_WIDE = re.compile(f"[{_WIDE}]")
 _NEVER_FIRST = "、。，．・：；？！）」』】〉》〕｝ーぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ々…)]},.:;!?"
 _NEVER_LAST = "（「『【〈《〔｛([{"
 #: What holds together: a run without blanks of narrow letters, or one wide one, each with the blanks before it.
+_COMMAND = re.compile(r"`[^`]+`")
+#: In place of a blank where no line may end; a letter that no text has.
+_HELD = "\ue000"
+#: Room for what stands before and behind a command without a blank.
+_BESIDE = 4
 _PIECE = re.compile(rf"\s*(?:[{_WIDE}]|[^\s{_WIDE}]+)")
 
 
@@ -41,11 +46,22 @@ def cut(text: str, columns: int) -> str:
 
 
 def wrap(text: str, columns: int) -> list[str]:
-    """`text` in lines of at most so many columns, blanks folded. Paths and names stay whole, however long; wide letters part anywhere
-    that the rules of Japanese typesetting allow."""
-    text = " ".join(text.split())
+    """`text` in lines of at most so many columns, blanks folded. Paths and names stay whole, however long, and a command in backticks
+    where a line has room for it; wide letters part anywhere that the rules of Japanese typesetting allow."""
+    text = _COMMAND.sub(lambda found: _held(found[0], columns), " ".join(text.split()))
     if not _HAS_WIDE.search(text):
-        return textwrap.wrap(text, columns, break_long_words=False, break_on_hyphens=False) or [""]
+        lines = textwrap.wrap(text, columns, break_long_words=False, break_on_hyphens=False) or [""]
+    else:
+        lines = _wrapped(text, columns)
+    return [line.replace(_HELD, " ") for line in lines]
+
+
+def _held(command: str, columns: int) -> str:
+    """The same, with what holds its words together."""
+    return command.replace(" ", _HELD) if width(command) < columns - _BESIDE else command
+
+
+def _wrapped(text: str, columns: int) -> list[str]:
     lines, line = [], ""
     for piece in _pieces(text):
         if line and width(line + piece) > columns:

@@ -9,18 +9,36 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 _PLACEHOLDER = re.compile(r"\{([a-z_0-9]*)\}")
 _WORD = re.compile(r"[A-Za-z]{2,}")
+#: A word that no value can be glued to.
+_WHOLE_WORD = re.compile(r"(?<![\0A-Za-z])[A-Za-z]{2,}(?![\0A-Za-z])")
+_STOP, _STOP_OF_THEIRS = re.compile(r"(?<=[.]) (?=[A-Z`{])"), re.compile("[^。]+(?:。[)）]?|$)")
+#: The end of a sentence, and no sentence.
+_STOPPED = re.compile(r"[^A-Z`].*\.$")
+#: Another sentence ends inside a value. That value is not what this one begins with, nor what it ends with, but for a detail.
+_ENDS_BEFORE, _BEGINS_DETAIL = re.compile(r"[:;.] "), re.compile(r"[:;.(]\s?$")
+_CODE = re.compile(r"`[^`]*`")
+_LOWER = re.compile(r"\b[a-z]{2,}\b")
+#: The value of this name is a number: "3 checks" is no end of another sentence.
+_NUMBER, _IS_NUMBER = "number", re.compile(r"[0-9][0-9.,]*$")
+#: With fewer letters that are fixed a template would fit nearly anything; so it would with fewer for each of its values.
+_LEAST, _LEAST_EACH = 4, 3
 #: Where several sentences, or parts of one, were put together: the strongest first. What stands in backquotes is not looked into.
-_JOINTS = tuple(re.compile(rf"((?:`[^`]*`|[^`])*?)({joint})") for joint in (r"(?<=[.!?]) (?=[A-Z`(])", "; ", ": ", r"(?<=RK\d\d\d) ", ", "))
-#: Three words of English in a row: what is no name, number, path or list.
-_ENGLISH = re.compile(r"[a-z]{2,} [a-z]{2,} [a-z]{2,}")
+_JOINTS = tuple(
+    re.compile(rf"((?:`[^`]*`|[^`])*?)({joint})")
+    for joint in (r"(?<=[.!?]) (?=[A-Z`(])", "; ", ": ", r"(?<=RK\d\d\d) ", r" (?=\([^()]*\)$)", ", ")
+)
+#: Four words of English: what is no name, number, path or list.
+_ENGLISH = re.compile(r"(?:(?<![\w./`=~-])[a-z]{2,}(?![\w./`=~-]).*?){4}")
 _WIDE = "[\u3001-\u30ff\u4e00-\u9fff\uff08\uff09]"
 #: Sentences inside sentences inside sentences.
 _DEPTH = 4
+#: So many parts may be one sentence that has joints in itself.
+_TOGETHER = 4
 #: What is longer is no sentence of ours.
 _LONGEST = 6000
 
@@ -28,9 +46,9 @@ _LONGEST = 6000
 class Shape(NamedTuple):
     """A template: what is fixed, in order, and the names of the values between."""
 
+    template: str
     fixed: tuple[str, ...]
     names: tuple[str, ...]
-    told: str
     weight: int  # letters that are fixed: of two shapes that fit, the one that says more is meant
 
 
@@ -38,16 +56,15 @@ class Shapes:
     """A catalogue that is asked for filled-in sentences. `told` maps English templates to those of another language."""
 
     def __init__(self, told: Mapping[str, str]) -> None:
-        self._told = told
+        self._told = {**_single_sentences(told), **told}
 
     @functools.cached_property
-    def _by_word(self) -> dict[str, list[Shape]]:
-        """Shapes by a word that is fixed in them: the longest, since it is rare."""
-        found: dict[str, list[Shape]] = {}
-        for template, told in self._told.items():
-            if "{" in template and (shape := shape_of(template, told)) is not None:
-                word = max((word for part in shape.fixed for word in _whole_words(part, shape)), key=len, default="")
-                found.setdefault(word, []).append(shape)
+    def _by_word(self) -> dict[str, list[str]]:
+        """Templates by a word that is fixed in them: the longest, since it is rare."""
+        found: dict[str, list[str]] = {}
+        for template in self._told:
+            if "{" in template:
+                found.setdefault(max(_WHOLE_WORD.findall(_PLACEHOLDER.sub("\0", template)), key=len, default=""), []).append(template)
         return found
 
     @functools.lru_cache(maxsize=8192)  # noqa: B019 - there is one catalogue in a process
@@ -56,47 +73,104 @@ class Shapes:
         plain = text.strip()
         if not plain or len(plain) > _LONGEST or depth > _DEPTH or not _WORD.search(plain):
             return text
-        told = self._told.get(plain) or self._filled(plain, depth) or self._in_parts(plain, depth)
+        told = self._told.get(plain)
+        if told is None:
+            whole = self._filled(plain, depth)
+            if whole is None or _english(whole):
+                whole = min(filter(None, (whole, self._in_parts(plain, depth))), key=_left, default=None)
+            told = whole if whole and not _LOWER.search(whole) else self._otherwise(plain, depth, whole)
         return text.replace(plain, told, 1) if told else text
 
     def _filled(self, text: str, depth: int) -> str | None:
+        capital = text[0].isupper() and text[1:2].islower()  # it may begin a sentence that was the rest of one
         fits = [
             (shape, values)
-            for word in {"", *_WORD.findall(text)}
-            for shape in self._by_word.get(word, ())
-            if (values := fit(shape, text)) is not None
+            for one in ((text, text[0].lower() + text[1:]) if capital else (text,))
+            for word in {"", *_WORD.findall(one)}
+            for template in self._by_word.get(word, ())
+            if known_by(shape := shape_of(template)) and (values := fit(shape, one)) is not None
         ]
-        for shape, values in sorted(fits, key=lambda one: -one[0].weight):
+        for shape, values in sorted(fits, key=_fitness):
             told = [self._value(value, depth + 1) for value in values]
             # What would be more English than not is another sentence, which only looks like this one.
-            if sum(map(len, filter(_ENGLISH.search, told))) <= shape.weight:
-                filled = dict(zip(shape.names, told, strict=True))
-                return _closed(_PLACEHOLDER.sub(lambda found: filled.get(found[1], found[0]), shape.told))
+            if sum(map(_english, told)) <= 2 * shape.weight:
+                return _closed(_with(self._told[shape.template], dict(zip(shape.names, told, strict=True))))
         return None
+
+    def _otherwise(self, text: str, depth: int, told: str | None) -> str | None:
+        """`told`, or what leaves less of the text as it was: without parentheses, with the stop that was taken away or without one that was
+        put behind parts."""
+        ways = [told]
+        if text[0] == "(" and text[-1] == ")":
+            ways.append(f"({self.say(text[1:-1], depth + 1)})")
+        elif text[-1] == "." and not text.endswith(".."):
+            ways.append(self.say(text[:-1], depth + 1) + "。")
+        elif told is None and text[-1] not in "!?:" and (stopped := self._told.get(f"{text}.") or self._filled(f"{text}.", depth)):
+            ways.append(stopped.rstrip("。"))
+        best = min(filter(None, ways), key=_left, default=None)
+        return best if best is not None and best.rstrip("。") != text.rstrip(".") else None
 
     def _value(self, value: str, depth: int) -> str:
         """A value in the other language: a sentence, or a list whose last two are joined by a word."""
         told = self.say(value, depth)
+        parts = re.split(r" (?:and|or) ", value)
+        if told == value and all(part in self._told for part in parts):
+            return "、".join(self._told[part] for part in parts)
         if told == value and (listed := re.fullmatch(r"(\S+(?:, \S+)*) (and|or) (\S+)", value)):
-            return "、".join((*listed[1].split(", "), listed[3])) if listed[2] == "and" else f"{listed[1].replace(', ', '、')}、または {listed[3]}"
+            most = listed[1].replace(", ", "、")
+            return f"{most}、{listed[3]}" if listed[2] == "and" else f"{most}、または {listed[3]}"
         return told
 
     def _in_parts(self, text: str, depth: int) -> str | None:
         """A text that was put together: each part by itself. None where no part is known."""
+        found = []
         for joint in _JOINTS:
             parts = _split(joint, text)
-            told = [self.say(part, depth + 1) if number % 2 == 0 else part for number, part in enumerate(parts)]
-            if told != parts and not (joint is _JOINTS[-1] and any(map(_ENGLISH.search, told))):  # a comma alone parts no sentences
-                return _closed("".join(told))
-        return None
+            told = list(self._runs(parts, depth + 1)) if len(parts) > 1 else parts
+            if told != parts and not (joint is _JOINTS[-1] and any(map(_english, told))):  # a comma alone parts no sentences
+                found.append(_closed("".join(told)))
+        return min(found, key=_left, default=None)
+
+    def _runs(self, parts: list[str], depth: int) -> Iterator[str]:
+        """Parts and what joins them, by turns, told: several together where they are one sentence, else each by itself."""
+        at = 0
+        while at < len(parts):
+            for end in range(min(len(parts), at + 2 * _TOGETHER - 1), at + 1, -2):
+                together = "".join(parts[at:end])
+                if end - at < len(parts) and (told := self._told.get(together) or self._filled(together, depth)):
+                    yield told
+                    break
+            else:
+                end = at + 1
+                yield self.say(parts[at], depth)
+            yield from parts[end : end + 1]
+            at = end + 1
 
 
-def shape_of(template: str, told: str) -> Shape | None:
-    """The shape of a template. None where too little in it is fixed to know it by."""
+def _single_sentences(told: Mapping[str, str]) -> dict[str, str]:
+    """The sentences of messages of several: where a line has room for one alone, or the first depends on the machine."""
+    found: dict[str, str] = {}
+    for template, string in told.items():
+        if ". " in template:
+            ours, theirs = _STOP.split(template), _STOP_OF_THEIRS.findall(string)
+            values = [sorted(_PLACEHOLDER.findall(one)) for one in ours]
+            if len(ours) == len(theirs) and values == [sorted(_PLACEHOLDER.findall(one)) for one in theirs]:
+                found.update(zip(ours, theirs, strict=True))
+    return found
+
+
+@functools.cache
+def shape_of(template: str) -> Shape:
+    """The shape of a template."""
     pieces = _PLACEHOLDER.split(template)
     fixed, names = pieces[::2], pieces[1::2]
     weight = sum(len("".join(_WORD.findall(part))) for part in fixed)
-    return Shape(tuple(fixed), tuple(names), told, weight) if weight >= 3 else None
+    return Shape(template, tuple(fixed), tuple(names), weight)
+
+
+def known_by(shape: Shape) -> bool:
+    """Whether enough of a template is fixed to know a sentence by it."""
+    return shape.weight >= max(_LEAST, _LEAST_EACH * len(set(shape.names)))
 
 
 def fit(shape: Shape, text: str) -> tuple[str, ...] | None:
@@ -114,27 +188,42 @@ def fit(shape: Shape, text: str) -> tuple[str, ...] | None:
         if not part:
             pending += 1
             continue
-        found = text.find(part, at + 1, end)
+        found = text.find(part, at, end)
         if found < 0:
             return None
         values += [text[at:found], *[""] * pending]
         pending, at = 0, found + len(part)
-    if at >= end:
-        return None
     values += [text[at:end], *[""] * pending]
-    seen: dict[str, str] = {}
-    if any(seen.setdefault(name, value) != value for name, value in zip(shape.names, values, strict=True)):
+    if (not first and values and _ENDS_BEFORE.search(_CODE.sub("", values[0]))) or (not last and values and _STOPPED.match(values[-1])):
         return None
+    if not last and values and _ENDS_BEFORE.search(_CODE.sub("", values[-1])) and not _BEGINS_DETAIL.search(shape.fixed[-2]):
+        return None
+    seen: dict[str, str] = {}
+    for name, value in zip(shape.names, values, strict=True):
+        if seen.setdefault(name, value) != value or (name == _NUMBER and not _IS_NUMBER.match(value)):
+            return None
     return tuple(values)
 
 
-def _whole_words(part: str, shape: Shape) -> Iterable[str]:
-    """The words of a fixed part that no value can be glued to."""
-    for found in _WORD.finditer(part):
-        glued_before = found.start() == 0 and part is not shape.fixed[0]
-        glued_after = found.end() == len(part) and part is not shape.fixed[-1]
-        if not glued_before and not glued_after:
-            yield found[0]
+def _fitness(found: tuple[Shape, tuple[str, ...]]) -> tuple[int, int, int]:
+    """What fits better comes first: more is fixed, fewer values run over the end of a sentence, the text is parted more finely."""
+    shape, values = found
+    return -shape.weight, sum(". " in value for value in values), -len(values)
+
+
+def _left(told: str) -> int:
+    """How much of a text is as it was."""
+    return sum(map(len, _LOWER.findall(_CODE.sub("", told))))
+
+
+def _english(text: str) -> int:
+    """How long a text is that is English, but for what stands in backquotes; 0 for what is none."""
+    plain = _CODE.sub("", text)
+    return len(plain) if _ENGLISH.search(plain) else 0
+
+
+def _with(template: str, values: Mapping[str, str]) -> str:
+    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), template)
 
 
 def _split(joint: re.Pattern[str], text: str) -> list[str]:

@@ -10,7 +10,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract as babel_extract
 from babel.messages.pofile import read_po, write_po
 
-from tools.words.knowledge import of_help, of_pages, of_yaml
+from tools.words.knowledge import CLICK, of_help, of_pages, of_yaml
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LOCALE = ROOT / "rocmkit/locale"
@@ -18,6 +18,10 @@ LOCALE = ROOT / "rocmkit/locale"
 KEPT = "kept as it is"
 #: Rooms whose words no person is told: what runs elsewhere, what is read by programs, what writes scripts, which stay English.
 _SILENT = ("gpucode/", "kb/", "facts/", "words/", "probe/ask_python.py", "report/bisectscript.py", "build/script.py", "build/dockerfile.py")
+#: Lines of a head that change with the day or with Babel, and tell nothing.
+_PASSING = tuple(
+    f'"{name}' for name in ("POT-Creation", "PO-Revision", "Last-Translator", "Language-Team", "Generated-By", "Report-Msgid", "Project-Id")
+)
 _METHOD = "tools.words.sentences:extract"
 
 
@@ -34,9 +38,12 @@ def _messages() -> Iterator[tuple[str, str, str]]:
     for path in sorted((ROOT / "rocmkit").rglob("*.py")):
         inside = path.relative_to(ROOT / "rocmkit").as_posix()
         if "/inside/" not in inside and not inside.startswith(_SILENT):
-            for _, message, _, _ in babel_extract(_METHOD, io.BytesIO(path.read_bytes()), options={"drawn": inside.startswith("report/")}):
+            for _, message, _, _ in babel_extract(
+                _METHOD, io.BytesIO(path.read_bytes()), options={"drawn": inside.startswith(("report/", "cli/"))}
+            ):
                 yield ("help" if inside.startswith("cli/") else "code"), str(message), inside
     yield from (("help", message, "cli") for message in of_help())
+    yield from (("help", message, "click") for message in CLICK)
     for path in sorted([*(ROOT / "rocmkit/kb").rglob("*.yaml"), *(ROOT / "recipes").glob("*/recipe.yaml")]):
         yield from (("knowledge", message, path.relative_to(ROOT).as_posix()) for message in of_yaml(path))
     yield from (("pages", message, "doctor/checks") for message in of_pages())
@@ -71,4 +78,4 @@ def updated(language: str, name: str, messages: dict[str, set[str]], known: dict
     written = io.BytesIO()
     write_po(written, catalog, width=0, omit_header=False, include_lineno=False, sort_output=True)
     lines = written.getvalue().decode().split("\n")
-    return "\n".join(line for line in lines if not line.startswith(('"POT-Creation-Date', '"PO-Revision-Date', '"Last-Translator', '"Language-Team', '"Generated-By', '"Report-Msgid', '"Project-Id')))
+    return "\n".join(line for line in lines if not line.startswith(_PASSING))

@@ -16,7 +16,45 @@ from rocmkit.words.blocks import blocks
 from tools.words.sentences import is_prose
 
 #: Fields of YAML that hold what people read.
-_FIELDS = frozenset("title summary why looks ignore text caution cause does means fix what note notes gives use measured".split())
+_FIELDS = frozenset(
+    (
+        *("title", "summary", "why", "looks", "ignore", "text", "caution", "cause", "fix"),
+        *("does", "means", "what", "note", "notes", "gives", "use", "measured"),
+    )
+)
+
+
+#: What click says of a call that it cannot take, in its own words (pallets/click, src/click/*.py); `Usage:` and the rest of a page of help.
+CLICK = (
+    "Usage:",
+    "Error",
+    "Show this message and exit.",
+    "Show the version and exit.",
+    "Try '{command} {option}' for help.",
+    "No such option {name}.",
+    "No such option: {name}",
+    "Did you mean {name}?",
+    "Did you mean one of: {names}?",
+    "(Possible options: {names})",
+    "Option {name} does not take a value.",
+    "Option {name} requires an argument.",
+    "Missing argument {name}.",
+    "Missing option {name}.",
+    "Missing command.",
+    "Got unexpected extra argument ({name})",
+    "Got unexpected extra arguments ({names})",
+    "Invalid value for {option}: {message}",
+    "{value} is not one of {choices}.",
+    "{value} is not a valid {kind}.",
+    "{value} is not in the range {range}.",
+    "File {name} does not exist.",
+    "Directory {name} does not exist.",
+    "Path {name} does not exist.",
+    "File {name} is a directory.",
+    "Directory {name} is a file.",
+    "File {name} is not readable.",
+    "Directory {name} is not readable.",
+)
 
 
 def of_yaml(path: Path) -> Iterator[str]:

@@ -14,16 +14,33 @@ from typing import IO, Any
 
 #: Calls whose arguments are for machines: patterns, paths, keys, names.
 _MACHINES = frozenset(
-    "compile fullmatch match search sub findall finditer split rsplit startswith endswith strip lstrip rstrip removeprefix removesuffix "
-    "partition rpartition replace encode find index count get getenv Path Literal Bug run joinpath open TypeVar namedtuple NewType".split()
+    re.findall(
+        r"\w+",
+        """
+    compile fullmatch match search sub findall finditer split rsplit startswith endswith strip lstrip rstrip removeprefix
+    removesuffix partition rpartition replace encode find index count get getenv Path Literal Bug run joinpath open TypeVar
+    namedtuple NewType
+""",
+    )
 )
 #: Keywords that take what is to be typed, or is read by programs.
-_TYPED = frozenset("commands verify argv env command code script schema needs encoding errors prefix suffix metavar".split())
-#: Calls whose first argument is drawn though it is one word alone.
-_SINGLE = frozenset(("label", "said", "_commands", "_labelled"))
+_TYPED = frozenset(
+    re.findall(
+        r"\w+",
+        """
+    commands verify argv env command code script schema needs encoding errors prefix suffix metavar
+""",
+    )
+)
+#: Calls whose first argument, or `label`, is drawn though it is one word alone, or a row of such.
+_SINGLE = frozenset(("label", "said", "text", "table", "_commands", "_labelled"))
 #: So many whole sentences may come of one f-string.
-_MOST = 12
+_MOST = 16
 
+#: What Markdown begins a line with: the rest is looked up by itself.
+_MARKUP = re.compile(r"^(?:#+|-|\||\{before\}) ")
+#: What is a command line from its first word on.
+_TYPED_LINE = re.compile(r"(?:sudo |pip install -|python3? -|\0 -[cm]|import |export |rocmkit [a-z]+ (?:-|[a-z]+\.|[a-z0-9-]+ --)) ?")
 _PLACEHOLDER = re.compile(r"\{[a-z_0-9]+\}")
 _PROSE = re.compile(r"[A-Za-z]{2,}[,;:.)]* (?:\0|[A-Za-z(`'\"])|\0[,:;]? [a-z]{2,}")
 
@@ -45,7 +62,9 @@ def is_prose(template: str) -> bool:
     """Whether it reads like prose: two words, or a word and a value."""
     plain = _PLACEHOLDER.sub("\0", template)
     letters = plain.replace("\0", "")
-    return bool(_PROSE.search(plain)) and "\n" not in plain and not re.search(r"[{}\x01-\x1f]|\\[a-z(]", letters)
+    if not _PROSE.search(plain) or _TYPED_LINE.match(plain) or (plain.startswith("<") and not plain.startswith("<details>")):
+        return False
+    return not re.search(r"[{}\x01-\x1f]|\\[a-z(]", letters)
 
 
 class _Finder(ast.NodeVisitor):
@@ -54,9 +73,12 @@ class _Finder(ast.NodeVisitor):
         self._drawn = drawn
         self._bound: dict[str, ast.expr] = {}
         self._used: set[int] = set()  # pieces that stand inside whole sentences
+        self._glued: set[int] = set()  # what local names are bound to that stand there alone
+        self._listed: dict[str, list[ast.expr]] = {}  # what a comprehension goes through, by the name it has there
 
     def _body(self, node: Any) -> None:
         before, self._bound = self._bound, self._bound | (_bound_once(node) if isinstance(node, ast.FunctionDef) else {})
+        self._glued |= {id(self._bound[name]) for name in _only_glued(node) if name in self._bound}
         if not isinstance(node, ast.Module):
             for decorator in node.decorator_list:
                 self.visit(decorator)
@@ -66,7 +88,11 @@ class _Finder(ast.NodeVisitor):
             self.visit(statement)
         self._bound = before
 
-    visit_FunctionDef = visit_ClassDef = _body
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        self._body(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        self._body(node)
 
     def visit_Module(self, node: ast.Module) -> None:
         self._body(node)
@@ -76,8 +102,8 @@ class _Finder(ast.NodeVisitor):
                     self._word(value)
 
     def visit_Tuple(self, node: ast.Tuple) -> None:
-        if self._drawn and len(node.elts) == 2:  # a label and its text
-            self._word(node.elts[0])
+        if self._drawn and len(node.elts) == 2:  # a label and its text, or a number and what it means
+            self._word(node.elts[isinstance(node.elts[0], ast.Constant) and isinstance(node.elts[0].value, int)])
         self.generic_visit(node)
 
     def visit_Return(self, node: ast.Return) -> None:
@@ -94,6 +120,11 @@ class _Finder(ast.NodeVisitor):
     def visit_Expr(self, node: ast.Expr) -> None:
         if not isinstance(node.value, ast.Constant):  # a docstring
             self.generic_visit(node)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        for value in node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]:
+            if id(value) not in self._glued:
+                self.visit(value)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         if node.value:
@@ -114,19 +145,33 @@ class _Finder(ast.NodeVisitor):
         name = _called(node)
         if isinstance(node.func, ast.Attribute):
             self.visit(node.func.value)
-        if name in _MACHINES and not (name == "get" and len(node.args) == 2):
+        of_values = isinstance(node.func, ast.Name) and name == "replace"  # msgspec's, not that of a str
+        if name in _MACHINES and not of_values and not (name == "get" and len(node.args) == 2):
             return
-        if name.lstrip("_") == "counted" and len(node.args) == 2 and isinstance(word := node.args[1], ast.Constant):
-            self.found += [(node.lineno, f"{{number}} {word.value}"), (node.lineno, f"{{number}} {word.value}s")]
+        if name.lstrip("_") == "counted" and len(node.args) == 2:
+            for word in self._one_of(node.args[1]):
+                self.found += [(node.lineno, f"{{number}} {word}"), (node.lineno, f"{{number}} {word}s")]
         if name in _SINGLE:
-            for one in node.args[:1]:
-                for value in (one.body, one.orelse) if isinstance(one, ast.IfExp) else (one,):
+            for one in (*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg == "label")):
+                for value in (one.body, one.orelse) if isinstance(one, ast.IfExp) else one.elts if isinstance(one, ast.Tuple) else (one,):
                     self._word(value)
         for argument in node.args:
             self.visit(argument)
         for keyword in node.keywords:
             if keyword.arg not in _TYPED:
                 self.visit(keyword.value)
+
+    def visit_ListComp(self, node: ast.ListComp) -> None:
+        for one in node.generators:
+            if isinstance(one.target, ast.Name) and isinstance(one.iter, ast.Tuple):
+                self._listed[one.target.id] = one.iter.elts
+        self.generic_visit(node)
+
+    def _one_of(self, node: ast.expr) -> Iterator[str]:
+        """The words that an expression can be: one, or those that are gone through here."""
+        for one in self._listed.get(node.id, []) if isinstance(node, ast.Name) else [node]:
+            if isinstance(one, ast.Constant) and isinstance(one.value, str):
+                yield one.value
 
     def visit_Constant(self, node: ast.Constant) -> None:
         self._say(node)
@@ -148,9 +193,8 @@ class _Finder(ast.NodeVisitor):
             if is_prose(form):
                 self.found.append((node.lineno, form))
         self._used |= forms.used
-        for inside in ast.walk(node):
-            if isinstance(inside, ast.FormattedValue) and id(inside.value) not in self._used:
-                self.visit(inside.value)
+        for inside in forms.values:
+            self.visit(inside)
 
 
 class _Forms:
@@ -158,12 +202,13 @@ class _Forms:
 
     def __init__(self, bound: dict[str, ast.expr]) -> None:
         self.used: set[int] = set()
+        self.values: list[ast.expr] = []  # what stands in placeholders, and may say something too
         self._bound = bound
         self._names: dict[str, str] = {}
 
     def of(self, node: ast.expr) -> list[str]:
         found = self._texts(node)
-        return [re.sub(r"^(\s+)|(\s+)$", "", text) for text in dict.fromkeys(found or [])]
+        return [_MARKUP.sub("", text.strip()) for text in dict.fromkeys(found or [])]
 
     def _texts(self, node: ast.expr) -> list[str] | None:
         """The forms, with placeholders; None for what is no text of ours."""
@@ -192,9 +237,8 @@ class _Forms:
     def _part(self, part: ast.expr) -> list[str]:
         if isinstance(part, ast.FormattedValue):
             return self._texts(part.value) or [self._placeholder(part.value)]
-        assert isinstance(part, ast.Constant)
         self.used.add(id(part))
-        return [str(part.value)]
+        return [part.value] if isinstance(part, ast.Constant) and isinstance(part.value, str) else [""]
 
     def _joined(self, parts: Sequence[list[str]]) -> list[str]:
         count = 1
@@ -207,6 +251,7 @@ class _Forms:
     def _placeholder(self, node: ast.expr) -> str:
         written = ast.unparse(node)
         if written not in self._names:
+            self.values.append(node)
             name, number = _name(node), 2
             while name in self._names.values():
                 name, number = f"{_name(node)}{number}", number + 1
@@ -233,6 +278,13 @@ def _bound_once(function: ast.FunctionDef) -> dict[str, ast.expr]:
                     found.setdefault(name.id, []).append(value if name is target else None)
     kinds = (ast.IfExp, ast.Constant, ast.JoinedStr)
     return {name: values[0] for name, values in found.items() if len(values) == 1 and isinstance(values[0], kinds)}
+
+
+def _only_glued(node: ast.AST) -> set[str]:
+    """Names that are read inside longer texts and nowhere else."""
+    inside = {id(name) for text in ast.walk(node) if isinstance(text, ast.JoinedStr | ast.BinOp) for name in ast.walk(text)}
+    read = [one for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)]
+    return {one.id for one in read} - {one.id for one in read if id(one) not in inside}
 
 
 def _has_text(node: ast.expr) -> bool:
