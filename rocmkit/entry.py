@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import signal
+
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # Until all is imported there is nothing to tidy up: Ctrl-C ends it as it does any program, without a traceback of imports.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import codecs
 import contextlib
 import errno
 import io
 import os
-import signal
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +22,7 @@ import click
 from rocmkit.cli import cli
 from rocmkit.errors import Bug, Exit, RocmkitError, UsageError
 from rocmkit.report.terminal import line
+from rocmkit.words import preferred, said, speak
 
 
 def _escaped(error: UnicodeError) -> tuple[str, int]:
@@ -39,11 +45,15 @@ def main() -> None:
         # Nothing is lost where it cannot hold all text, JSON stays JSON, and a page of `explain` is readable with escapes in it.
         codecs.register_error("rocmkit-escape", _escaped)
         sys.stdout.reconfigure(errors="rocmkit-escape")
+    if (sys.stdout.encoding or "").lower().replace("-", "") == "utf8":
+        speak(preferred(os.environ))
     ended = _ends_on_signals()
     try:
-        code = _guarded(lambda: cli.main(prog_name="rocmkit", standalone_mode=False))
+        code = _guarded(_run)
     except OSError:  # of standard error: nobody is there to read why
         code = int(Exit.USAGE)
+    except KeyboardInterrupt:  # once more, while it ended of the first
+        code = int(Exit.INTERRUPTED)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # it ends as it is
     if process := sys.modules.get("rocmkit.host.process"):  # only then was anything started
@@ -56,6 +66,12 @@ def main() -> None:
         os.kill(os.getpid(), ended[0])
     # Threads may still be stuck in a read that a wedged driver never answers: they are not waited for.
     os._exit(code)
+
+
+def _run() -> Any:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # a shell's job in the background has it ignored
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    return cli.main(prog_name="rocmkit", standalone_mode=False)
 
 
 def _ends_on_signals() -> list[int]:
@@ -79,7 +95,9 @@ def _guarded(run: Callable[[], Any]) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        sys.stderr.writelines(f"{said(text)}\n" for text in shown.getvalue().splitlines())
         return int(Exit.USAGE)
     except (KeyboardInterrupt, click.Abort):
         return int(Exit.INTERRUPTED)
@@ -103,6 +121,6 @@ def _bug(error: Exception) -> int:
 
 
 def _complain(error: RocmkitError) -> None:
-    sys.stderr.write(f"rocmkit: {line(error.message)[:2000]}\n")
+    sys.stderr.write(f"rocmkit: {said(line(error.message)[:2000])}\n")
     if error.hint:
-        sys.stderr.write(f"hint: {line(error.hint)[:2000]}\n")
+        sys.stderr.write(f"{said('hint')}: {said(line(error.hint)[:2000])}\n")

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from rocmkit.cli.commands import Command
+from rocmkit.cli.completing import files
 from rocmkit.cli.options import Seconds, can_write, form_of
 from rocmkit.errors import Exit, NotApplicable, UsageError
-from rocmkit.output import drawing, progress, write
+from rocmkit.output import drawing, note, progress, write
 
 if TYPE_CHECKING:
     from rocmkit.facts import Facts
     from rocmkit.host.names import Names
     from rocmkit.report.bisectvalues import Bisect
+    from rocmkit.telling import Tell
     from rocmkit.trial.attempts import Attempts, Plan, T
     from rocmkit.trial.values import Experiment, Run, Trial
 
@@ -26,14 +27,34 @@ _COMMAND_S, _STEP_S = 600.0, 180.0
 
 
 @click.command(
+    cls=Command,
     context_settings={"allow_interspersed_args": False},
-    epilog="""\b
-Exit codes:
-  0  it dies, and what of is named: changes with which it lives, or the fewest steps that die
-  2  usage error    3  it did not die, or what of was not found
-  4  not applicable here   70  a bug in rocmkit   130  interrupted""",
+    short_help="Find out what a program dies of.",
+    exits=(
+        (0, "it dies, and what of is named: changes with which it lives, or the fewest steps that die"),
+        (2, "usage error"),
+        (3, "it did not die, or what of was not found"),
+        (4, "not applicable here"),
+        (70, "a bug in rocmkit"),
+        (130, "interrupted"),
+    ),
+    examples=(
+        ("rocmkit bisect -- python transcribe.py short.wav", "what this program dies of"),
+        ("rocmkit bisect --runs 20 -- whisper short.wav --model tiny", "a program that dies seldom"),
+        ("rocmkit bisect --python ~/venv", "the libraries of an environment, without a program"),
+        (
+            "rocmkit bisect --format markdown -o report.md --script crash.sh -- python transcribe.py short.wav",
+            "a report, and a script that shows it",
+        ),
+    ),
 )
-@click.option("--python", "python", metavar="PATH", help="Interpreter or environment. Default: that of the COMMAND, else as for doctor.")
+@click.option(
+    "--python",
+    "python",
+    metavar="PATH",
+    shell_complete=files,
+    help="Interpreter or environment. Default: that of the COMMAND, else as for doctor.",
+)
 @click.option("--timeout", "timeout_s", type=Seconds(), metavar="S", help="Seconds for one run. Default: 600; without COMMAND 180.")
 @click.option("--budget", "budget_s", type=Seconds(), default=1800, metavar="S", help="Seconds for all runs. Default: 1800.")
 @click.option("--runs", type=click.IntRange(1, 100), default=5, metavar="N", help="Runs as it is, to see how often it dies. Default: 5.")
@@ -46,7 +67,7 @@ Exit codes:
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), help="How to print the report. Default: text.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the report to a file.")
-@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND…]")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND…]", shell_complete=files)
 def bisect(
     python: str | None,
     timeout_s: float | None,
@@ -64,13 +85,6 @@ def bisect(
     hidden, with one thread and so on, until it lives. Whatever else it does, it does each time: give it a short input, and nothing that it
     must not do twice. Without COMMAND the libraries of the environment are imported and put to work in one process, which is cut down to
     the fewest steps that die. Nothing is installed or reset.
-
-    \b
-    Examples:
-      rocmkit bisect -- python transcribe.py short.wav
-      rocmkit bisect --runs 20 -- whisper short.wav --model tiny     what dies seldom
-      rocmkit bisect --python ~/venv                                 without a program
-      rocmkit bisect --format markdown -o report.md --script crash.sh -- python transcribe.py short.wav
     """
     from rocmkit.doctor.advice import quote
     from rocmkit.report.terminal import line
@@ -98,19 +112,20 @@ def bisect(
         python = python or python_of(found)
     facts, names = examined(python)
     with progress(doing="trying") as tell:
-        attempts = Attempts(budget_s, _news(tell))
+        attempts = Attempts(budget_s, note if tell else None)
         run = runner(names)
         if command:
             shown = names.hide_words(command)
-            run = _told(_asking(run, facts, names), attempts, tell)
+            run = _told(_asking(run, facts, names), attempts, tell, timeout_s or _COMMAND_S)
             report = _of_command(argv, shown, facts, attempts, run, timeout_s or _COMMAND_S, runs)
         else:
-            report = _of_libraries(facts, names, attempts, _told(run, attempts, tell), timeout_s or _STEP_S, runs)
+            run = _told(run, attempts, tell, timeout_s or _STEP_S)
+            report = _of_libraries(facts, names, attempts, run, timeout_s or _STEP_S, runs)
     if script:
         if report.script:
             write(report.script, script)
         else:
-            sys.stderr.write(f"rocmkit: it did not die: {script} was not written\n")
+            note(f"it did not die: {script} was not written")
     write(_render(report, form, to_terminal=output is None), output)
     return Exit(report.exit)
 
@@ -189,31 +204,20 @@ def _driven(plan: Plan[T], run: Run, what: str) -> T:
 def _warn(what: str, attempts: Attempts, timeout_s: float) -> None:
     budget = f"{attempts.budget_s / 60:.0f} minutes" if attempts.budget_s >= 120 else f"{attempts.budget_s:.0f} s"
     most = f"{budget} and one run, which may take {timeout_s:.0f} s"
-    sys.stderr.write(f"rocmkit: runs {what} many times, for at most {most}. Ctrl-C ends it and tells what is known by then.\n")
+    note(f"runs {what} many times, for at most {most}. Ctrl-C ends it and tells what is known by then.")
 
 
-def _told(run: Run, attempts: Attempts, tell: Callable[[str], None] | None) -> Run:
+def _told(run: Run, attempts: Attempts, tell: Tell | None, timeout_s: float) -> Run:
     """`run`, which says first what it is about to do."""
     if tell is None:
         return run
 
     def run_told(experiment: Experiment) -> Trial:
-        tell(f"run {len(attempts.trials) + 1}, {attempts.seconds:.0f} s so far: {experiment.name[:48]}")
+        left_s = max(attempts.budget_s - attempts.seconds, 0.0)
+        tell(f"run {len(attempts.trials) + 1}: {experiment.name[:48]}", most_s=left_s + timeout_s)
         return run(experiment)
 
     return run_told
-
-
-def _news(tell: Callable[[str], None] | None) -> Callable[[str], None] | None:
-    """What writes a line that stays; None: nobody looks."""
-    if tell is None:
-        return None
-
-    def news(text: str) -> None:
-        tell("")
-        sys.stderr.write(f"rocmkit: {text}\n")
-
-    return news
 
 
 def _render(report: Bisect, form: str, *, to_terminal: bool) -> str:

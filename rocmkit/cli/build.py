@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import time
 from collections.abc import Callable
@@ -11,34 +10,56 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rocmkit.cli.commands import Command
+from rocmkit.cli.completing import archs, files
+from rocmkit.cli.completing import recipes as known_recipes
 from rocmkit.cli.options import can_write
 from rocmkit.errors import Exit, UsageError, worst
-from rocmkit.output import drawing, progress, write
+from rocmkit.output import drawing, note, progress, write
 
 if TYPE_CHECKING:
     from rocmkit.build.job import Ground, Job, Tells
-    from rocmkit.build.toolchain import Toolchain
     from rocmkit.build.values import Progress, Tell
     from rocmkit.build.wish import Wish
-    from rocmkit.facts import Facts
-    from rocmkit.host.base import Host
+    from rocmkit.telling import Tell as Line
 
 #: So often a line says how far it is, where nobody looks at a terminal.
 _LINE_S = 180.0
 
 
 @click.command(
-    epilog="""\b
-Exit codes:
-  0  built; with --dry-run, --script and --dockerfile: planned, whatever the plan says
-  1  cannot be built here, or what was built is not what it should be
-  2  usage error                        6  a source is not what was pinned, or cannot be fetched
-  7  a step failed                     70  a bug in rocmkit
-  130  interrupted: the same command goes on""",
+    cls=Command,
+    short_help="Build a library for an AMD card from pinned sources.",
+    exits=(
+        (0, "built; with --dry-run, --script and --dockerfile: planned, whatever the plan says"),
+        (1, "cannot be built here, or what was built is not what it should be"),
+        (2, "usage error"),
+        (6, "a source is not what was pinned, or cannot be fetched"),
+        (7, "a step failed"),
+        (70, "a bug in rocmkit"),
+        (130, "interrupted: the same command goes on"),
+    ),
+    examples=(
+        ("rocmkit build ctranslate2 --arch gfx906 --dry-run", "what would be done"),
+        ("rocmkit build ctranslate2 --arch native", "do it, for the card in this machine"),
+        ("rocmkit build rocblas ctranslate2 --arch gfx906", "where ROCm has no kernels for the card"),
+        ("rocmkit build onnxruntime sherpa-onnx --arch gfx906", "the second is built against the first"),
+        ("rocmkit build ctranslate2 --arch gfx906 --launcher ccache --jobs 4", "with a compiler cache, and four compilers at a time"),
+        ("rocmkit build ctranslate2 --arch gfx906 --source ~/src/CTranslate2", "without fetching the source"),
+        ("rocmkit build ctranslate2 --arch gfx906 --rocm-version 6.3 --container", "in a container, without ROCm on this machine"),
+        ("rocmkit build ctranslate2 --arch gfx906 --rocm-version 6.3 --dockerfile Dockerfile", "write a Dockerfile that does it"),
+    ),
 )
-@click.argument("recipes", nargs=-1, metavar="RECIPE...")
-@click.option("--arch", "archs", multiple=True, metavar="GFX", help="Card to build for: gfx906, gfx906:xnack-, native; may be repeated.")
-@click.option("--rocm", metavar="DIR", help="ROCm to build with, where there are several.")
+@click.argument("recipes", nargs=-1, metavar="RECIPE...", shell_complete=known_recipes)
+@click.option(
+    "--arch",
+    "archs",
+    multiple=True,
+    metavar="GFX",
+    shell_complete=archs,
+    help="Card to build for: gfx906, gfx906:xnack-, native; may be repeated.",
+)
+@click.option("--rocm", metavar="DIR", shell_complete=files, help="ROCm to build with, where there are several.")
 @click.option("--rocm-version", metavar="V", help="Plan for a ROCm that is not here, such as 6.3.")
 @click.option(
     "--layout",
@@ -55,13 +76,14 @@ Exit codes:
 @click.option(
     "--python",
     metavar="PATH",
+    shell_complete=files,
     help="Python that the wheel is for: an interpreter or an environment. Default: the active environment, else python3. With "
     "--rocm-version: a release such as 3.12; default 3.10, or the image's.",
 )
 @click.option("--jobs", type=click.IntRange(1, 4096), metavar="N", help="Compilers at a time. Default: as many as cores and memory take.")
 @click.option("--launcher", type=click.Choice(["ccache", "sccache", "icecc"]), help="Start compilers through this.")
-@click.option("--work", metavar="DIR", help="Folder to work in. Default: one of its own in ~/.cache/rocmkit/build.")
-@click.option("--out", metavar="DIR", default=".", help="Folder that the result goes to. Default: this one.")
+@click.option("--work", metavar="DIR", shell_complete=files, help="Folder to work in. Default: one of its own in ~/.cache/rocmkit/build.")
+@click.option("--out", metavar="DIR", shell_complete=files, default=".", help="Folder that the result goes to. Default: this one.")
 @click.option("--dry-run", is_flag=True, help="Print the plan; nothing is written or fetched.")
 @click.option("--script", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the plan as a shell script instead.")
 @click.option("--dockerfile", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write it as a Dockerfile instead.")
@@ -77,26 +99,16 @@ def build(recipes: tuple[str, ...], container: str | None, **typed: Any) -> Exit
     step: packages to install, a ROCm without kernels for the card, a disk that is too small. Several recipes are built one after
     another, first those that others need. A build that was interrupted goes on where it was; nothing outside the folders of --work and
     --out is written, but with --install.
-
-    \b
-    Examples:
-      rocmkit build ctranslate2 --arch gfx906 --dry-run          what would be done
-      rocmkit build ctranslate2 --arch native                    do it, for the card in this machine
-      rocmkit build rocblas ctranslate2 --arch gfx906            where ROCm has no kernels for the card
-      rocmkit build ctranslate2 --arch gfx906 --launcher ccache --jobs 4
-      rocmkit build ctranslate2 --arch gfx906 --rocm-version 6.3 --dockerfile Dockerfile
-      rocmkit build ctranslate2 --arch gfx906 --rocm-version 6.3 --container
-      rocmkit build ctranslate2 --arch gfx906 --source ~/src/CTranslate2    without fetching it
-      rocmkit build onnxruntime sherpa-onnx --arch gfx906        the second is built against the first
     """
     from rocmkit.build.load import recipes as known
-    from rocmkit.build.wish import Wish
+    from rocmkit.build.wish import Wish, refuse
 
     if container and container in known():  # click takes the word behind --container for its value
         recipes, container = (container, *recipes), ""
     wish = Wish(recipes=recipes, container=container, **{name: typed[name] for name in Wish.__struct_fields__ if name in typed})
     script, dockerfile, output = typed["script"], typed["dockerfile"], typed["output"]
     only_plans = bool(typed["dry_run"] or script or dockerfile)
+    refuse(wish)
     _refuse(wish, only_plans=only_plans, dockerfile=bool(dockerfile), install=typed["install"])
     _refuse_files([path for path in (script, dockerfile) if path], output)
     can_write(script, dockerfile, output)
@@ -110,18 +122,12 @@ def build(recipes: tuple[str, ...], container: str | None, **typed: Any) -> Exit
 
 
 def _refuse(wish: Wish, *, only_plans: bool, dockerfile: bool, install: bool) -> None:
-    """Raise UsageError for what cannot be meant."""
-    if not wish.recipes:
-        raise UsageError("no recipe is named", "`rocmkit recipes` lists them: rocmkit build ctranslate2 --arch gfx906")
-    if not wish.archs:
-        raise UsageError("--arch is missing", "--arch gfx906, or --arch native for the card of this machine")
+    """Raise UsageError for what cannot be done with it."""
     if wish.rocm_version and not only_plans and wish.container is None:
         raise UsageError(
             "--rocm-version plans for a ROCm that is not here, which cannot build",
             "add --dry-run, --script FILE, --dockerfile FILE or --container; --rocm DIR chooses among those that are here",
         )
-    if wish.layout and not wish.rocm_version:
-        raise UsageError("--layout is for --rocm-version, which is missing", "--rocm DIR chooses among the ROCm that are here")
     if wish.layout and (wish.container is not None or dockerfile):
         raise UsageError("--layout is for a ROCm on a machine; an image has its own", "leave --layout out")
     if install and (only_plans or wish.container is not None):
@@ -136,37 +142,10 @@ def _refuse_files(files: list[Path], reports: Path | None) -> None:
 
 
 def _jobs(wish: Wish, *, in_image: bool) -> tuple[Ground, list[Job]]:
-    """What is to be done, and on what. A ROCm that is not here is not looked at, nor an image's."""
-    from rocmkit.build.asked import targets
-    from rocmkit.build.job import Ground, Job, prepared
-    from rocmkit.build.wish import loaded, plans
-    from rocmkit.model import DataError
-    from rocmkit.trial.run import runner
-
-    recipes = loaded(wish.recipes)
-    facts, host, toolchain = _toolchain(wish, in_image=in_image)
-    archs = targets(wish.archs, facts.gpus if facts else None, toolchain.version)
-    try:
-        found = plans(recipes, toolchain, archs, wish, host)
-    except DataError as error:
-        raise UsageError(f"a recipe that does not hold together: {error}", "`rocmkit recipes check` says what is wrong with it") from None
-    ground = Ground(host=host, facts=facts, run=runner(host.private))
-    return ground, [Job(plan=plan) if toolchain.supposed else prepared(plan, host, facts) for plan in found]
-
-
-def _toolchain(wish: Wish, *, in_image: bool) -> tuple[Facts | None, Host, Toolchain]:
-    """The facts of this machine, where they are needed, the machine, and what is built with."""
-    from rocmkit.build.detect import of_machine
-    from rocmkit.build.wish import imagined, release_of
+    from rocmkit.jobs import jobs
     from rocmkit.sources import live, surveyed
 
-    release = release_of(wish.python) if wish.rocm_version or in_image else None
-    if wish.rocm_version and (release or not wish.python) and "native" not in wish.archs:
-        return None, live(), imagined(wish, None, release, in_image=in_image)
-    facts, host = surveyed(None if release else wish.python)
-    if wish.rocm_version or in_image:
-        return facts, host, imagined(wish, facts, release, in_image=in_image)
-    return facts, host, of_machine(facts, host, rocm=wish.rocm, python=wish.python)
+    return jobs(wish, surveyed, live, in_image=in_image)
 
 
 def _write(wish: Wish, path: Path, *, in_image: bool) -> None:
@@ -186,12 +165,12 @@ def _write(wish: Wish, path: Path, *, in_image: bool) -> None:
     told = [f"{block.code}: {block.text}" for plan in plans for block in plan.blocked_by]
     told += [f"UNPINNED {pin.name}: {pin.unpinned}" for plan in plans for pin in plan.pins if pin.unpinned]
     for text in told:
-        sys.stderr.write(f"rocmkit: warning: {line(ground.host.private.hide(text))}\n")
+        note(f"warning: {ground.host.private.hide(text)}")
     if str(path) != "-":
         name = line(str(path))
         how = f"docker build --output out -f {name} ." if in_image else f"bash {name}"
         what = " and ".join(f"{line(plan.recipe)} {line(plan.local_version)}" for plan in plans)
-        sys.stderr.write(f"rocmkit: wrote {name}: `{how}` builds {what}\n")
+        note(f"wrote {name}: `{how}` builds {what}")
 
 
 def _print(wish: Wish, output: Path | None, *, as_json: bool) -> None:
@@ -221,7 +200,7 @@ def _build(wish: Wish, output: Path | None, *, as_json: bool, fresh: bool, insta
         jobs, carry = contained(jobs, wish, ground.host)
     else:
         carry = None
-    with progress(doing="building") as tell:
+    with progress(doing="building", clock=False) as tell:
         done = work(jobs, ground, _tells(tell, names.hide), carry)
     found = hidden(builds(done), names)
     shown = text.render(found, command=names.hide_words(sys.argv[1:]), **drawing(to_terminal=output is None))
@@ -229,14 +208,12 @@ def _build(wish: Wish, output: Path | None, *, as_json: bool, fresh: bool, insta
     return worst(Exit(one.built.exit) for one in done)
 
 
-def _tells(tell: Callable[[str], None] | None, hide: Callable[[str], str]) -> Tells:
+def _tells(tell: Line | None, hide: Callable[[str], str]) -> Tells:
     """What says how far a build is: on a terminal in one line, else in a line for each step and one every few minutes."""
     from rocmkit.report.build import begins, progress
 
     def tells(job: Job) -> Tell:
-        if tell:
-            tell("")
-        _say(hide(begins(job)))
+        note(hide(begins(job)))
         said, at = "", 0.0
 
         def told(now: Progress) -> None:
@@ -244,16 +221,9 @@ def _tells(tell: Callable[[str], None] | None, hide: Callable[[str], str]) -> Te
             if tell:
                 tell(progress(now))
             elif now.step != said or time.monotonic() - at >= _LINE_S:
-                _say(progress(now))
+                note(progress(now))
                 said, at = now.step, time.monotonic()
 
         return told
 
     return tells
-
-
-def _say(text: str) -> None:
-    """A line of progress. That nobody can read it ends no build."""
-    with contextlib.suppress(OSError):
-        sys.stderr.write(f"rocmkit: {text}\n")
-        sys.stderr.flush()

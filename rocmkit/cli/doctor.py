@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from rocmkit.cli.commands import Command
+from rocmkit.cli.completing import changes, checks, files, systems
 from rocmkit.cli.options import EXIT_CODES, LOG, can_write, form_of
-from rocmkit.errors import Exit, UsageError, worst
+from rocmkit.errors import Exit, UsageError
+from rocmkit.many import expanded
 from rocmkit.output import drawing, write
 from rocmkit.sources import looked_at, read_log, recording, tried
 
@@ -18,25 +22,51 @@ if TYPE_CHECKING:
     from rocmkit.report.published import Report
 
 
-@click.command(epilog=EXIT_CODES)
-@click.option("--python", "python", metavar="PATH", help="Interpreter or environment to judge. Default: the active one, else python3.")
+@click.command(
+    cls=Command,
+    exits=EXIT_CODES,
+    examples=(
+        ("rocmkit doctor", "this machine, and the active Python environment"),
+        ("rocmkit doctor --python ~/venv/bin/python", "another environment"),
+        ("rocmkit doctor --json | jq .verdict", "for programs"),
+        ("rocmkit doctor --format markdown -o report.md", "for an issue on the web"),
+        ("rocmkit doctor --format html -o report.html", "a page to look at, to send or to print"),
+        ("rocmkit doctor --route kotoba-whisper --max-vram 8GiB", "every way of one speech system to this GPU"),
+        ("rocmkit doctor --what-if torch=2.11+rocm7.2", "before pip install changes anything"),
+        ("rocmkit doctor --what-if rocm=7.2 kernel=6.14", "before apt upgrade does"),
+        ("rocmkit doctor --try --python ~/venv", "what dies on this GPU, and in which library"),
+        ("rocmkit doctor --log crash.txt --python ~/venv", "what an error text means on this machine"),
+        ("rocmkit doctor --preview", "what a recording of this machine would tell"),
+        ("rocmkit doctor --record machine.yaml && rocmkit doctor --from machine.yaml", "record this machine, and judge it elsewhere"),
+        ("rocmkit doctor --from rack/", "all machines that were recorded into a folder, as one table"),
+    ),
+)
+@click.option(
+    "--python",
+    "python",
+    metavar="PATH",
+    shell_complete=files,
+    help="Interpreter or environment to judge. Default: the active one, else python3.",
+)
 @click.option("--sysroot", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Judge the files below a folder.")
 @click.option(
     "--from",
     "recordings",
     metavar="FILE",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
-    help="Judge a recording instead of this machine; may be repeated. - is standard input.",
+    type=click.Path(exists=True, allow_dash=True, path_type=Path),
+    help="Judge a recording instead of this machine: a file, or - for standard input; may be repeated. Of a folder, all files that end in "
+    ".yaml. Several are told in one table, and one object of JSON.",
 )
 @click.option(
     "--what-if",
     "supposed",
     multiple=True,
     metavar="KEY=VERSION",
+    shell_complete=changes,
     help="Judge as if this were changed: torch=2.9.1+rocm6.3, rocm=7.2, kernel=6.14, gfx=gfx1030, numba=none. More may follow.",
 )
-@click.argument("more", nargs=-1, metavar="[KEY=VERSION]...")
+@click.argument("more", nargs=-1, metavar="[KEY=VERSION]...", shell_complete=changes)
 @click.option(
     "--log",
     type=LOG,
@@ -48,6 +78,7 @@ if TYPE_CHECKING:
     "routes",
     multiple=True,
     metavar="SYSTEM",
+    shell_complete=systems,
     help="Show every way of a speech system to this GPU, in place of the findings; may be repeated, or all. Not with --only and --skip.",
 )
 @click.option(
@@ -59,11 +90,11 @@ if TYPE_CHECKING:
 @click.option("--max-vram", metavar="SIZE", help="Video memory that a model may take: 8GiB. Default: all that the GPU has.")
 @click.option("--record", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Also write what was read, as a recording.")
 @click.option("--preview", is_flag=True, help="Print what a recording holds, or would hold, in place of a report; write none.")
-@click.option("--only", multiple=True, metavar="CODE", help="Make only this check; may be repeated.")
-@click.option("--skip", multiple=True, metavar="CODE", help="Leave this check out; may be repeated.")
+@click.option("--only", multiple=True, metavar="CODE", shell_complete=checks, help="Make only this check; may be repeated.")
+@click.option("--skip", multiple=True, metavar="CODE", shell_complete=checks, help="Leave this check out; may be repeated.")
 @click.option("--strict", is_flag=True, help="Warnings make the exit code 1 too.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), help="How to print the report. Default: text.")
+@click.option("--format", "form", type=click.Choice(["text", "json", "markdown", "html"]), help="How to print the report. Default: text.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the report to a file.")
 def doctor(
     python: str | None,
@@ -90,21 +121,10 @@ def doctor(
 
     Not so with --try: it imports and computes for minutes, and begins nothing after the fifteenth. A crash or a hang there is a result. It
     downloads nothing, resets nothing, and writes to temporary folders alone, which it removes. A recording holds no experiments.
-
-    \b
-    Examples:
-      rocmkit doctor --python ~/venv/bin/python
-      rocmkit doctor --json | jq .verdict
-      rocmkit doctor --format markdown -o report.md
-      rocmkit doctor --route kotoba-whisper --max-vram 8GiB
-      rocmkit doctor --what-if torch=2.11+rocm7.2      before pip install changes anything
-      rocmkit doctor --what-if rocm=7.2 kernel=6.14    before apt upgrade does
-      rocmkit doctor --try --python ~/venv             what dies on this GPU, and in which library
-      rocmkit doctor --log crash.txt --python ~/venv   what an error text means on this machine
-      rocmkit doctor --preview            what a recording of this machine would tell
-      rocmkit doctor --record machine.yaml && rocmkit doctor --from machine.yaml
     """
     form = form_of(as_json, form)
+    many = len(recordings) > 1 or any(path.is_dir() for path in recordings)
+    recordings = expanded(recordings)
     if more and not supposed:
         raise UsageError(f"unexpected argument {more[0]!r}", "changes to suppose come after --what-if")
     supposed += more
@@ -123,9 +143,7 @@ def doctor(
         raise UsageError(f"--try makes experiments on this machine as it is: it cannot be combined with {other}", _TRY_HINTS.get(other))
     if routes and (only or skip):
         raise UsageError("--route stands on all the checks: it cannot be combined with --only or --skip")
-    if preview and (
-        sysroot or only or skip or strict or supposed or log or routes or max_vram or form == "markdown" or len(recordings) > 1
-    ):
+    if preview and (sysroot or only or skip or strict or supposed or log or routes or max_vram or form in {"markdown", "html"} or many):
         raise UsageError("--preview shows one recording, as text or JSON, and makes no checks")
     if preview:
         write(_render_preview(*recording(python, recordings), form), output)
@@ -143,15 +161,20 @@ def doctor(
     checks, left_out = _chosen(only, skip, tries=tries)
     read = read_log(log, "doctor") if log else None
     terms = Terms(strict=strict, left_out=left_out, log=read, offers=offers(), limit_bytes=limit)
+    if many:
+        from rocmkit.cli.fleet import several
+
+        draw = partial(_render, form=form, named=named, to_terminal=output is None) if log or named else None
+        return several(recordings, lambda facts, source: report_on(facts, changes, checks, source=source, terms=terms), form, output, draw)
     if tries:
         can_write(output)
         facts, trials = tried(python)
-        found, terms = [(facts, "this machine")], replace(terms, trials=trials)
+        source, terms = "this machine", replace(terms, trials=trials)
     else:
-        found = looked_at(python, sysroot, recordings, record)
-    reports = [report_on(facts, changes, checks, source=source, terms=terms) for facts, source in found]
-    write(_render(reports, form, named, to_terminal=output is None), output)
-    return worst(Exit(report.exit) for report in reports)
+        ((facts, source),) = looked_at(python, sysroot, recordings, record)
+    report = report_on(facts, changes, checks, source=source, terms=terms)
+    write(_render(report, form, named, to_terminal=output is None), output)
+    return Exit(report.exit)
 
 
 #: What helps where --try does not go with another option.
@@ -190,16 +213,19 @@ def _render_preview(kept: Recording, source: str, form: str) -> str:
     return json.render(found) if form == "json" else pages.text(found)
 
 
-def _render(reports: list[Report], form: str, named: frozenset[str], *, to_terminal: bool) -> str:
+def _render(report: Report, form: str, named: frozenset[str], *, to_terminal: bool) -> str:
     if form == "json":
         from rocmkit.report import json
-        from rocmkit.report.published import Reports
 
-        return json.render(reports[0] if len(reports) == 1 else Reports(reports=tuple(reports)))
+        return json.render(report)
     if form == "markdown":
         from rocmkit.report import markdown
 
-        return "\n".join(map(markdown.render, reports))
+        return markdown.render(report)
+    if form == "html":
+        from rocmkit.report import doctorhtml
+
+        return doctorhtml.render(report, named)
     from rocmkit.report import text
 
-    return "\n".join(text.render(report, named=named, **drawing(to_terminal=to_terminal)) for report in reports)
+    return text.render(report, named=named, **drawing(to_terminal=to_terminal))

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from rocmkit.cli.model import described, model_among
+from rocmkit.cli.commands import Command
+from rocmkit.cli.completing import archs, files, providers
+from rocmkit.cli.model import described
 from rocmkit.cli.options import Seconds, form_of, not_onto
 from rocmkit.errors import Exit, UsageError
 from rocmkit.output import drawing, progress, write
@@ -14,23 +16,45 @@ from rocmkit.sources import live, named
 
 
 @click.command(
-    epilog="""\b
-Exit codes:
-  0  printed; with --for: it holds code for every card that was named
-  1  with --for: it does not            2  usage error, or no such TARGET
-  3  with --for: not known, or nothing to judge
-  4  --for native without an AMD GPU    70  a bug in rocmkit
-With --provider:
-  0  every compute operator runs on that provider
-  1  some run elsewhere, the provider vanished, it died, or its numbers are not those of the CPU
-  3  not known, as without onnxruntime"""
+    cls=Command,
+    short_help="Say what GPU code a file holds, or where a model's operators run.",
+    exits=(
+        (0, "printed; with --for: it holds code for every card that was named; with --provider: every compute operator runs there"),
+        (1, "with --for: it does not; with --provider: some run elsewhere, it vanished or died, or its numbers are not those of the CPU"),
+        (2, "usage error, or no such TARGET"),
+        (3, "with --for: not known, or nothing to judge; with --provider: not known, as without onnxruntime"),
+        (4, "--for native without an AMD GPU"),
+        (70, "a bug in rocmkit"),
+    ),
+    examples=(
+        ("rocmkit inspect torch --for gfx906", "whether an installed package runs on a card"),
+        ("rocmkit inspect /opt/rocm --for native", "whether this ROCm runs on the card of this machine"),
+        ("rocmkit inspect libfoo.so kernels.hsaco --names", "which kernels are in files"),
+        ("rocmkit inspect onnxruntime_rocm-1.22.2-*.whl --json | jq '.files[].gfx'", "which cards a wheel is for, before it is installed"),
+        ("rocmkit inspect encoder.onnx", "what in a model stops or slows an AMD GPU"),
+        ("rocmkit inspect encoder.onnx --provider rocm --shape x=1,1000,80", "where its operators run"),
+    ),
 )
-@click.argument("targets", nargs=-1, required=True, metavar="TARGET…")
-@click.option("--for", "cards", multiple=True, metavar="GFX", help="Judge it for a card: gfx906, gfx90a:xnack+, native; may be repeated.")
-@click.option("--python", "python", metavar="PATH", help="Environment that packages are looked up in. Default: as for doctor.")
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET…", shell_complete=files)
+@click.option(
+    "--for",
+    "cards",
+    multiple=True,
+    metavar="GFX",
+    shell_complete=archs,
+    help="Judge it for a card: gfx906, gfx90a:xnack+, native; may be repeated.",
+)
+@click.option(
+    "--python", "python", metavar="PATH", shell_complete=files, help="Environment that packages are looked up in. Default: as for doctor."
+)
 @click.option("--names", is_flag=True, help="Also list the names of the kernels.")
 @click.option("--all", "everything", is_flag=True, help="Show every file, those without GPU code too.")
-@click.option("--provider", metavar="P", help="Run one MODEL.onnx on rocm, migraphx, cpu or another, and say where its operators ran.")
+@click.option(
+    "--provider",
+    metavar="P",
+    shell_complete=providers,
+    help="Run one MODEL.onnx on rocm, migraphx, cpu or another, and say where its operators ran.",
+)
 @click.option("--shape", "shapes", multiple=True, metavar="NAME=1,1000,80", help="Size of an input of the model; may be repeated.")
 @click.option("--runs", type=click.IntRange(1, 100), metavar="N", help="Runs of the model, the first apart. Default: 2.")
 @click.option("--timeout", "timeout_s", type=Seconds(), metavar="S", help="Seconds for all runs. Default: 600.")
@@ -58,18 +82,10 @@ def inspect(
     TARGET is a library, program, object file, code object, archive or wheel; a folder, such as a ROCm installation; or the name of an
     installed package. A path that exists goes before a package; ./NAME is always a path. A model stands by itself: without --provider
     its operators, shapes and metadata are told, and what in it is known to stop or slow the providers of an AMD GPU.
-
-    \b
-    Examples:
-      rocmkit inspect torch --for gfx906
-      rocmkit inspect /opt/rocm --for native
-      rocmkit inspect libfoo.so kernels.hsaco --names
-      rocmkit inspect onnxruntime_rocm-1.22.2-*.whl --json | jq '.files[].gfx'
-      rocmkit inspect encoder.onnx
-      rocmkit inspect encoder.onnx --provider rocm --shape x=1,1000,80
     """
     from rocmkit.inspect.cards import cards as known_cards
     from rocmkit.inspect.look import look
+    from rocmkit.onnx.among import model_among
 
     form = form_of(as_json, form)
     not_onto(output, *map(Path, targets))

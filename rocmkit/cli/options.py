@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from rocmkit.facts import Facts
     from rocmkit.host.base import Host
 
-EXIT_CODES = """\b
-Exit codes, the same in every output format:
-  0  nothing blocking    1  a blocking problem     2  usage error
-  3  inconclusive        4  not applicable here   70  a bug in rocmkit
-  130  interrupted"""
-
+#: How most commands end, the same in every output format.
+EXIT_CODES = (
+    (0, "nothing blocking"),
+    (1, "a blocking problem"),
+    (2, "usage error"),
+    (3, "inconclusive"),
+    (4, "not applicable here"),
+    (70, "a bug in rocmkit"),
+    (130, "interrupted"),
+)
 
 #: A log: a file, or - for standard input.
 LOG = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)

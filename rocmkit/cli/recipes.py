@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rocmkit.cli.commands import Group
+from rocmkit.cli.completing import recipes as known_recipes
 from rocmkit.errors import Exit, UsageError
 from rocmkit.output import drawing, write
 
@@ -20,8 +22,19 @@ _OUTPUT = click.option("-o", "--output", type=click.Path(dir_okay=False, path_ty
 
 
 @click.group(
+    cls=Group,
     invoke_without_command=True,
-    epilog="Exit codes: 0 printed, or nothing is wrong; 2 no such recipe, or something is wrong with one.",
+    exits=(
+        (0, "printed, or nothing is wrong"),
+        (2, "usage error, no such recipe, or something is wrong with one"),
+        (70, "a bug in rocmkit"),
+    ),
+    examples=(
+        ("rocmkit recipes", "which there are"),
+        ("rocmkit recipes show ctranslate2", "what each step is for"),
+        ("rocmkit recipes check", "whether they hold"),
+        ("rocmkit recipes check ./my-recipe", "the same of one's own"),
+    ),
 )
 @_JSON
 @_OUTPUT
@@ -30,13 +43,6 @@ def recipes(ctx: click.Context, as_json: bool, output: Path | None) -> Exit | No
     """List, explain and check what `rocmkit build` can build.
 
     A recipe says from which sources, at which commits, with which changes and by which commands something is built for AMD GPUs.
-
-    \b
-    Examples:
-      rocmkit recipes                     which there are
-      rocmkit recipes show ctranslate2    what each step is for
-      rocmkit recipes check               whether they hold
-      rocmkit recipes check ./my-recipe   the same of one's own
     """
     if ctx.invoked_subcommand is None:
         return _list(as_json, output)
@@ -45,22 +51,26 @@ def recipes(ctx: click.Context, as_json: bool, output: Path | None) -> Exit | No
     return None
 
 
-@recipes.command("list")
+@recipes.command(
+    "list",
+    exits=((0, "printed"), (2, "usage error"), (70, "a bug in rocmkit")),
+    examples=(("rocmkit recipes list", "a table"), ("rocmkit recipes list --json", "for programs")),
+)
 @_JSON
 @_OUTPUT
 def list_(as_json: bool, output: Path | None) -> Exit:
-    """Which recipes there are: what each makes, and for which ROCm.
-
-    \b
-    Examples:
-      rocmkit recipes list
-      rocmkit recipes list --json
-    """
+    """Which recipes there are: what each makes, and for which ROCm."""
     return _list(as_json, output)
 
 
-@recipes.command(epilog="Exit codes: 0 printed; 2 no such recipe, or one that cannot be read.")
-@click.argument("name")
+@recipes.command(
+    exits=((0, "printed"), (2, "usage error, no such recipe, or one that cannot be read"), (70, "a bug in rocmkit")),
+    examples=(
+        ("rocmkit recipes show ctranslate2 | less", "a recipe of rocmkit's"),
+        ("rocmkit recipes show ./my-recipe", "one of your own"),
+    ),
+)
+@click.argument("name", shell_complete=known_recipes)
 @_JSON
 @_OUTPUT
 def show(name: str, as_json: bool, output: Path | None) -> Exit:
@@ -69,11 +79,6 @@ def show(name: str, as_json: bool, output: Path | None) -> Exit:
     NAME is that of a recipe, or the path of a folder with one: a path has a slash in it. The text is long; every release of the recipe
     stands in it, the one that is preferred first. Commands stand there as they are written, with names like {src}:
     `rocmkit build NAME --arch GFX --script -` prints them filled in.
-
-    \b
-    Examples:
-      rocmkit recipes show ctranslate2 | less
-      rocmkit recipes show ./my-recipe
     """
     from rocmkit.build.load import find, opened
     from rocmkit.report import recipes as report
@@ -84,7 +89,14 @@ def show(name: str, as_json: bool, output: Path | None) -> Exit:
     return _print(shown, lambda **how: report.page(str(place), loaded, **how), as_json, output)
 
 
-@recipes.command(epilog="Exit codes: 0 nothing is wrong, whatever notes there are; 2 something is, or there is no recipe.")
+@recipes.command(
+    exits=((0, "nothing is wrong, whatever notes there are"), (2, "something is, or there is no recipe"), (70, "a bug in rocmkit")),
+    examples=(
+        ("rocmkit recipes check", "all of rocmkit's own"),
+        ("rocmkit recipes check ./my-recipe", "one of your own"),
+        ("rocmkit recipes check --json", "for programs"),
+    ),
+)
 @click.argument("path", required=False, type=click.Path(exists=True, path_type=Path))
 @_JSON
 @_OUTPUT
@@ -93,12 +105,6 @@ def check(path: Path | None, as_json: bool, output: Path | None) -> Exit:
 
     PATH is a folder with a recipe.yaml, or such a file; without it, all of rocmkit's own are looked at. What is not pinned is told as a
     note, which is no fault.
-
-    \b
-    Examples:
-      rocmkit recipes check
-      rocmkit recipes check ./my-recipe
-      rocmkit recipes check --json
     """
     from rocmkit.build import load
     from rocmkit.build.check import check as problems

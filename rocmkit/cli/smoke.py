@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from rocmkit.cli.commands import Command
+from rocmkit.cli.completing import backends
 from rocmkit.cli.options import Rate, Seconds, can_write, form_of, memory, not_onto
 from rocmkit.errors import Exit, UsageError
-from rocmkit.output import drawing, progress, write
-from rocmkit.report.terminal import line
+from rocmkit.output import drawing, note, progress, write
 from rocmkit.sources import surveyed
 
 if TYPE_CHECKING:
@@ -21,16 +20,30 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    epilog="""\b
-Exit codes:
-  0  every system that ran is proved on the GPU, with the right text
-  1  one crashed, hung, failed, took too much memory, or gave two texts for one sound
-  2  usage error           3  nothing ran, or where it computed could not be proved
-  6  a bundle was changed  8  one ran on the processor, or that was asked for
-  9  one wrote the wrong text, or computed other numbers than the processor
-  70 a bug in rocmkit      130 interrupted; what was done until then is reported"""
+    cls=Command,
+    short_help="Prove that Japanese speech is transcribed on the GPU.",
+    exits=(
+        (0, "every system that ran is proved on the GPU, with the right text"),
+        (1, "one crashed, hung, failed, took too much memory, or gave two texts for one sound"),
+        (2, "usage error"),
+        (3, "nothing ran, or where it computed could not be proved"),
+        (6, "a bundle was changed"),
+        (8, "one ran on the processor, or that was asked for"),
+        (9, "one wrote the wrong text, or computed other numbers than the processor"),
+        (70, "a bug in rocmkit"),
+        (130, "interrupted; what was done until then is reported"),
+    ),
+    examples=(
+        ("rocmkit smoke", "all that is installed"),
+        ("rocmkit smoke faster-whisper --model small", "one system, with a model of your choice"),
+        ("rocmkit smoke kotoba mms --python ~/venv-torch --max-vram 8GiB", "two systems, in another environment, on a card of 8 GiB"),
+        ("rocmkit smoke --all --resume night.jsonl -o smoke.html --format html", "all of them over night, with a page to look at"),
+        ("rocmkit smoke faster --audio talk.m4a --reference talk.txt", "your own sound"),
+        ("rocmkit smoke --bundle proof.zip", "a proof to pass on"),
+        ("rocmkit smoke --verify proof.zip", "what such a proof proves"),
+    ),
 )
-@click.argument("systems", nargs=-1, metavar="[SYSTEM…]")
+@click.argument("systems", nargs=-1, metavar="[SYSTEM…]", shell_complete=backends)
 @click.option("--all", "every", is_flag=True, help="Bring the models that are missing too: gigabytes.")
 @click.option("--device", type=click.Choice(["auto", "gpu", "cpu"]), default="auto", help="Default: auto, the GPU if there is one.")
 @click.option("--model", metavar="ID|DIR", help="Model of the one SYSTEM that is named: as it calls it, or a folder.")
@@ -80,17 +93,7 @@ def smoke(
 
     Each system transcribes clips whose text is known, in a process of its own: on the GPU, with the GPU hidden, and on the processor. What
     the kernel and the HSA runtime tell of the process says where it computed, not the library. Systems whose packages or models are missing
-    are skipped, with the commands that bring them. SYSTEM is a name of the table, or a part of one.
-
-    \b
-    Examples:
-      rocmkit smoke                                      all that is installed
-      rocmkit smoke faster-whisper --model small
-      rocmkit smoke kotoba mms --python ~/venv-torch --max-vram 8GiB
-      rocmkit smoke --all --resume night.jsonl -o smoke.html --format html
-      rocmkit smoke faster --audio talk.m4a --reference talk.txt
-      rocmkit smoke --bundle proof.zip
-      rocmkit smoke --verify proof.zip
+    are skipped; where they are named, or few, the commands that bring them are printed. SYSTEM is a name of the table, or a part of one.
     """
     form = form_of(as_json, form)
     can_write(output, bundle)
@@ -101,48 +104,40 @@ def smoke(
         if systems or every or audio or resume or bundle:
             raise UsageError("--verify runs nothing: it checks a bundle", "leave the other options out")
         return _verified(verify, form, output)
-    if reference is not None and audio is None:
-        raise UsageError("--reference says what is said in a sound", "name the sound with --audio")
     from rocmkit.report import json
-    from rocmkit.smoke.asked import Asked, by_system, run
+    from rocmkit.smoke.asked import asked_for, by_system, run
     from rocmkit.smoke.choose import Wish
-    from rocmkit.smoke.clips import own, shipped
     from rocmkit.smoke.clips import reference as text_of
-    from rocmkit.smoke.observed import Wanted
 
-    said = None if reference is None else text_of(reference)
-    asked = Asked(
-        wish=Wish(
-            systems=systems,
-            every=every,
-            device=device,
-            model=model,
-            compute_type=compute_type,
-            pythons=by_system(pythons),
-            max_vram_bytes=max_vram,
-        ),
-        clips=(own(audio, said),) if audio else shipped(),
-        wanted=Wanted(enforce_cer=audio is None or max_cer is not None, max_vram_bytes=max_vram, control=not no_negative_control),
+    wish = Wish(
+        systems=systems,
+        every=every,
+        device=device,
+        model=model,
+        compute_type=compute_type,
+        pythons=by_system(pythons),
+        max_vram_bytes=max_vram,
+    )
+    asked = asked_for(
+        wish,
+        audio=audio,
+        said=None if reference is None else text_of(reference),
         max_cer=max_cer,
         timeout_s=timeout_s,
+        control=not no_negative_control,
         resume=resume,
     )
     with progress(doing="smoke:") as tell:
-        done = run(asked, surveyed, os.environ, warn=_warn, tell=tell)
+        done = run(asked, surveyed, os.environ, warn=note, tell=tell)
     try:  # of hours of work, one is there although the other cannot be written
         if bundle:
             from rocmkit.smoke.bundle import write as write_bundle
 
             write_bundle(bundle, done.smoke, done.observed, json.render(done.facts), done.names)
-            _warn(f"the bundle is {bundle}; `rocmkit smoke --verify {bundle}` checks it")
+            note(f"the bundle is {bundle}; `rocmkit smoke --verify {bundle}` checks it")
     finally:
         _show(done.smoke, form, output)
     return Exit(done.smoke.exit)
-
-
-def _warn(text: str) -> None:
-    with contextlib.suppress(OSError):  # nobody reads it
-        sys.stderr.write(f"rocmkit: {line(text)}\n")
 
 
 def _show(found: Smoke, form: str, output: Path | None) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rocmkit.cli.commands import Command
+from rocmkit.cli.completing import files
 from rocmkit.cli.options import Seconds, can_write, interpreter, not_onto, starting
 from rocmkit.errors import Exit, UsageError
 from rocmkit.output import progress, write
@@ -26,13 +28,28 @@ _FILES = 900
 
 
 @click.command(
-    epilog="""\b
-Exit codes:
-  0  transcribed, on the provider that was asked for
-  1  not all of it: a file, the model or the provider failed, or the process died
-  2  usage error, or no such model   3  that Python lacks packages
-  8  transcribed, but on the processor though nobody asked for that
-  70 a bug in rocmkit                130  interrupted"""
+    cls=Command,
+    short_help="Transcribe speech on the GPU with a k2 transducer.",
+    exits=(
+        (0, "transcribed, on the provider that was asked for"),
+        (1, "not all of it: a file, the model or the provider failed, or the process died"),
+        (2, "usage error, or no such model"),
+        (3, "that Python lacks packages"),
+        (8, "transcribed, but on the processor though nobody asked for that"),
+        (70, "a bug in rocmkit"),
+        (130, "interrupted"),
+    ),
+    examples=(
+        ("rocmkit transcribe speech.wav --model ~/reazonspeech-k2-v2", "on the GPU where that works, else on the processor"),
+        (
+            "rocmkit transcribe *.wav --model ~/reazonspeech-k2-v2 --provider rocm --json -o out.json",
+            "many files, with times, on the GPU or not at all",
+        ),
+        (
+            "rocmkit transcribe talk.mp3 --model ~/reazonspeech-k2-v2 --provider cpu --python ~/venv",
+            "on the processor, in another environment",
+        ),
+    ),
 )
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="AUDIO…")
 @click.option(
@@ -46,7 +63,9 @@ Exit codes:
 )
 @click.option("--precision", type=click.Choice(["fp32", "fp16", "int8"]), help="Which files to take. Default: the most exact.")
 @click.option("--search-on-provider", is_flag=True, help="Decoder and joiner too. Default: on the processor, which is faster for them.")
-@click.option("--python", "python", metavar="PATH", help="Interpreter or environment with onnxruntime. Default: as for doctor.")
+@click.option(
+    "--python", "python", metavar="PATH", shell_complete=files, help="Interpreter or environment with onnxruntime. Default: as for doctor."
+)
 @click.option("--timeout", "timeout_s", type=Seconds(), default=1800, metavar="S", help="Seconds for all. Default: 1800.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: text, times of tokens, where each part ran, how long it took.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to a file.")
@@ -65,12 +84,6 @@ def transcribe(
 
     The text goes to standard output, where and how fast it came about to standard error. It happens in a process of its own, so that a
     crash or a hang of the GPU's libraries is told and not suffered. AUDIO is WAV at any rate; all else is read by ffmpeg, if it is there.
-
-    \b
-    Examples:
-      rocmkit transcribe speech.wav --model ~/reazonspeech-k2-v2
-      rocmkit transcribe *.wav --model ~/reazonspeech-k2-v2 --provider rocm --json -o out.json
-      rocmkit transcribe talk.mp3 --model ~/reazonspeech-k2-v2 --provider cpu --python ~/venv
     """
     from rocmkit.report.summary import counted
     from rocmkit.smoke.inside.k2_files import TOKENS
@@ -101,7 +114,7 @@ def transcribe(
     )
     with starting(ask.python, host), progress(doing="transcribing") as tell:
         if tell:
-            tell(f"{counted(len(files), 'file')}, for at most {timeout_s:.0f} s; a GPU's first time takes minutes")
+            tell(f"{counted(len(files), 'file')}; a GPU's first time takes minutes", most_s=timeout_s)
         found = transcribed(ask, runner(host.private), host.private)
     from rocmkit.report import json
     from rocmkit.report import transcript as text

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
-from rocmkit.report.fix import WayOut
 from rocmkit.report.terminal import clean
+from rocmkit.words import said
+from rocmkit.words.columns import pad, wrap
+from rocmkit.words.columns import width as width_of
+
+if TYPE_CHECKING:
+    from rocmkit.report.fix import WayOut
 
 Style = Callable[[str, str], str]
 
@@ -20,8 +25,7 @@ INDENT = 12
 
 def fix_lines(fix: WayOut, style: Style, width: int) -> Iterator[str]:
     """A way out: what to do, the commands, what to beware of, how to see that it worked."""
-    needs = [word for word, needed in (("root", fix.root), ("logging in again", fix.relogin), ("a reboot", fix.reboot)) if needed]
-    yield from wrapped(label("fix"), fix.text + (f" (needs {', '.join(needs)})" if needs else ""), width, indent=INDENT)
+    yield from wrapped(label("fix"), fix.told, width, indent=INDENT)
     yield from _commands("run", fix.commands, style)
     if fix.caution:
         yield from wrapped(label("caution"), fix.caution, width, indent=INDENT)
@@ -35,15 +39,50 @@ def _commands(word: str, commands: tuple[str, ...], style: Style) -> Iterator[st
 
 def label(word: str) -> str:
     """What stands before a line, in a column of its own."""
-    return f"    {word:<{INDENT - 4}}"
+    return "    " + pad(said(word), INDENT - 4)
+
+
+def headed(head: str, beside: str, style: Style, width: int) -> Iterator[str]:
+    """A heading, and what it is of: in one line, or below it where there is no room."""
+    beside = said(" ".join(clean(beside).split()))
+    if width_of(f"{head}  {beside}") <= width:
+        yield f"{style('bold', head)}  {beside}"
+    else:
+        yield style("bold", head)
+        yield from wrapped("    ", beside, width, indent=4)
 
 
 def wrapped(first: str, text: str, width: int, *, indent: int) -> Iterator[str]:
-    """Prose wrapped at blanks only: paths and version strings stay whole."""
-    lines = textwrap.wrap(" ".join(clean(text).split()), max(width - indent, 20), break_long_words=False, break_on_hyphens=False) or [""]
-    yield first + lines[0]
-    for line in lines[1:]:
+    """Prose, in the language that people are spoken to in, wrapped at blanks only: paths and version strings stay whole."""
+    first_line, *rest = wrap(said(" ".join(clean(text).split())), max(width - indent, 20))
+    yield first + first_line
+    for line in rest:
         yield " " * indent + line
+
+
+def flowed(markdown: str, width: int) -> str:
+    """Markdown with its prose and lists wrapped for a terminal; headings, tables and code stay as they are."""
+    lines: list[str] = []
+    block: list[str] = []
+
+    def end() -> None:
+        if block:
+            mark, text = ("- ", block[0][2:]) if block[0].startswith("- ") else ("", block[0])
+            lines.extend(wrapped(mark, " ".join([text, *block[1:]]), width, indent=len(mark)))
+        block.clear()
+
+    code = False
+    for line in markdown.splitlines():
+        code ^= line.startswith("```")
+        if code or not line or line.startswith(("#", "|", "```")):
+            end()
+            lines.append(line)
+            continue
+        if line.startswith("- "):
+            end()
+        block.append(line.strip())
+    end()
+    return "\n".join(lines) + "\n"
 
 
 def style_of(*, color: bool) -> Style:
