@@ -97,11 +97,12 @@ def _hint(name: str, generics: dict[str, list[str]]) -> str:
 
 
 def _alike(name: str, known: list[str]) -> list[str]:
-    """The names that are written most alike; of two that are equally so, the one with the nearer number: gfx906 for gfx905."""
+    """The names that are written most alike; of two that are equally so, gfx906 for gfx960, then the one with the nearer number."""
     number = _number(name)
     alike = difflib.get_close_matches(name, known, n=len(known), cutoff=0.6)
     ratio = {one: difflib.SequenceMatcher(a=one, b=name).ratio() for one in alike}
-    return sorted(alike, key=lambda one: (-ratio[one], abs(_number(one) - number), one))[:_NEAR]
+    swapped = sorted(name)
+    return sorted(alike, key=lambda one: (-ratio[one], sorted(one) != swapped, abs(_number(one) - number), one))[:_NEAR]
 
 
 def _number(name: str) -> int:

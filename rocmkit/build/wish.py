@@ -52,6 +52,16 @@ class Wish(Model, kw_only=True):
     container: str | None = None  # image; empty: the one that fits; None: no container
 
 
+def refuse(wish: Wish) -> None:
+    """Raise UsageError for what cannot be meant, whatever is done with it."""
+    if not wish.recipes:
+        raise UsageError("no recipe is named", "`rocmkit recipes` lists them: rocmkit build ctranslate2 --arch gfx906")
+    if not wish.archs:
+        raise UsageError("--arch is missing", "--arch gfx906, or --arch native for the card of this machine")
+    if wish.layout and not wish.rocm_version:
+        raise UsageError("--layout is for --rocm-version, which is missing", "--rocm DIR chooses among the ROCm that are here")
+
+
 def loaded(words: Sequence[str]) -> tuple[Loaded, ...]:
     """The recipes that the words name: a name, or the path of a folder. What another one needs goes before it. Raises UsageError."""
     found = {}

@@ -21,6 +21,7 @@ from rocmkit.placement.ways import brings
 from rocmkit.smoke.bring import brought
 from rocmkit.smoke.cards import cards_of
 from rocmkit.smoke.choose import Environment, Wish, choose, named, resolved, size_of
+from rocmkit.smoke.clips import own, shipped
 from rocmkit.smoke.hook import hooked
 from rocmkit.smoke.judge import judge
 from rocmkit.smoke.models import finder, places
@@ -28,10 +29,11 @@ from rocmkit.smoke.observed import Clip, Observed, Skip, Wanted
 from rocmkit.smoke.planned import Planned
 from rocmkit.smoke.progress import Progress
 from rocmkit.smoke.result import Smoke
-from rocmkit.smoke.run import Room, Tell, observe
+from rocmkit.smoke.run import Hear, Room, observe
 from rocmkit.smoke.series import series
 from rocmkit.smoke.verdict import verdict
 from rocmkit.smoke.watch import kfd_device
+from rocmkit.telling import Pace, Tell
 from rocmkit.trial.run import runner
 
 #: Looks at an interpreter and at the machine.
@@ -58,6 +60,29 @@ class Done(NamedTuple):
     names: Names  # that were hidden in it
 
 
+def asked_for(
+    wish: Wish,
+    *,
+    audio: Path | None,
+    said: str | None,
+    max_cer: float | None,
+    timeout_s: float,
+    control: bool,
+    resume: Path | None,
+) -> Asked:
+    """What to run: the clips of rocmkit's own, or a user's sound, in which `said` is said. Raises UsageError."""
+    if said is not None and audio is None:
+        raise UsageError("--reference says what is said in a sound", "name the sound with --audio")
+    return Asked(
+        wish=wish,
+        clips=(own(audio, said),) if audio else shipped(),
+        wanted=Wanted(enforce_cer=audio is None or max_cer is not None, max_vram_bytes=wish.max_vram_bytes, control=control),
+        max_cer=max_cer,
+        timeout_s=timeout_s,
+        resume=resume,
+    )
+
+
 def by_system(typed: Sequence[str]) -> dict[str, str]:
     """The words of --python, `PATH` or `SYSTEM=PATH`, by system; "" for all others. Raises UsageError."""
     found: dict[str, str] = {}
@@ -73,7 +98,7 @@ def by_system(typed: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def run(asked: Asked, survey: Survey, environ: Mapping[str, str], *, warn: Tell, tell: Tell | None = None) -> Done:
+def run(asked: Asked, survey: Survey, environ: Mapping[str, str], *, warn: Hear, tell: Tell | None = None) -> Done:
     """Run what was asked for. What Ctrl-C broke off is told with what was done until then. Raises UsageError.
 
     `warn` hears what is amiss and ends nothing, `tell` what is being done.
@@ -86,9 +111,12 @@ def run(asked: Asked, survey: Survey, environ: Mapping[str, str], *, warn: Tell,
     engines: dict[Engine, tuple[str, ...]] = {"onnxruntime": brings(facts, NAMES["rocm"])}
 
     def with_model(case: Planned) -> Planned:
+        pace = Pace()
+
         def told(there: int, total: int) -> None:
             if tell:
-                tell(f"{case.backend.id}: fetching {case.model.id}, {size_of(there)}{f' of {size_of(total)}' if total else ''}")
+                text = f"{case.backend.id}: fetching {case.model.id}, {size_of(there)}{f' of {size_of(total)}' if total else ''}"
+                tell(text, left_s=pace.left(there, total))
 
         real = replace(case, python=host.private.reveal(case.python))
         return replace(brought(real, where, runner(host.private), told), python=case.python)

@@ -217,11 +217,21 @@ def _without_model(row: Backend, model: BackendModel, torn: str, environment: En
         commands[0] += f" --python {advice.quote(environment.python)}"
     if wish.model is not None:
         commands[0] += f" --model {advice.quote(model.id)}"
+    if wish.max_vram_bytes:
+        commands[0] += f" --max-vram {_amount(wish.max_vram_bytes)}"
     if model.gated:
         because += f"; https://huggingface.co/{model.repository or model.id} asks for your agreement first"
         commands.insert(0, login(environment.python))
     because += f" ({_about(model)}); a folder that holds it is named with --model"
     return Skip(code=MODEL, because=because, commands=tuple(commands), bytes=model.bytes or None)
+
+
+def _amount(bytes_: int) -> str:
+    """An amount of memory as --max-vram takes it, which is nine digits at most."""
+    for shift, unit in ((30, "GiB"), (20, "MiB")):
+        if not bytes_ % (1 << shift):
+            return f"{bytes_ >> shift}{unit}"
+    return f"{bytes_}B" if bytes_ < 1_000_000_000 else f"{bytes_ >> 10}KiB"
 
 
 def login(python: str) -> str:

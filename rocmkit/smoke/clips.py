@@ -67,7 +67,7 @@ def shipped(folder: Path = FOLDER) -> tuple[Clip, ...]:
 def own(file: Path, reference: str | None) -> Clip:
     """A user's own sound, with what is said in it where that is known. Raises UsageError where there is none to be read."""
     if reference is not None and not _is_text(reference):
-        raise UsageError("the reference is not UTF-8", "write what is said as UTF-8")
+        raise UsageError("the reference is not UTF-8", "write what is said into a file as UTF-8, and name the file with --reference")
     if reference is not None and not normal(reference):
         raise UsageError(
             "the reference has no letter in it: nothing can be compared with it", "write what is said, or leave --reference out"
@@ -77,7 +77,7 @@ def own(file: Path, reference: str | None) -> Clip:
 
 def reference(word: str) -> str:
     """What --reference means: the text of the file of that name where there is one, else the word itself. Raises UsageError."""
-    path = Path(word)
+    path, word = Path(word), _typed(word)
     try:
         if not path.is_file():
             if _FILE.fullmatch(word):
@@ -89,13 +89,21 @@ def reference(word: str) -> str:
             raise UsageError(f"{word}: longer than {_MOST >> 20} MiB: that is no text of what is said", "name a file of text")
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise UsageError(f"{word}: not UTF-8", "write what is said as UTF-8") from None
+        raise UsageError(f"{word}: not UTF-8", "`iconv -f SHIFT_JIS -t UTF-8 FILE` writes a file of Windows as UTF-8") from None
     except ValueError:  # a name with a null character in it is none
         return word
     except OSError as error:
         if not os.path.lexists(word):  # too long for a name
             return word
         raise UsageError(f"{word}: {error.strerror or error}", "name a file that can be read") from None
+
+
+def _typed(word: str) -> str:
+    """A word of the command line as it was typed, where the locale knows no UTF-8 and the terminal does."""
+    try:
+        return word if _is_text(word) else os.fsencode(word).decode()
+    except UnicodeError:
+        return word
 
 
 def _is_text(word: str) -> bool:

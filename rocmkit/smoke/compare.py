@@ -52,7 +52,7 @@ def _compared(seen: Observed, main: Ran, cpu: Ran) -> Comparison:
     apart = _FLOAT32 if all(ran.loaded and ran.loaded.dtype == "float32" for ran in (main, cpu)) else _COARSER
     ours, theirs = heard_of(main.heard), heard_of(cpu.heard)
     names = [name for name, heard in ours.items() if heard.error is None and name in theirs and theirs[name].error is None]
-    rate, of = _texts([(ours[name].text, theirs[name].text) for name in names], seen.readings)
+    rate, by_readings = _texts([(ours[name].text, theirs[name].text) for name in names], seen.readings)
     cosine, reached = _encoders(main.encoded, cpu.encoded, apart)
     found = Comparison(agrees=None, because="", cer=rate.value, cosine=cosine, cpu_cer=_own(seen.clips, theirs, seen.readings))
     wrong = [reached] if reached else []
@@ -61,8 +61,9 @@ def _compared(seen: Observed, main: Ran, cpu: Ran) -> Comparison:
         there = rate.value if rate.value is not None else math.inf
         # Of a short text 2 % is nothing. Where the encoder's numbers are those of the processor, one near tie may have gone the other way.
         allowed = max(apart.cer, 1 / rate.length) if rate.length and cosine is not None and not reached else apart.cer
-        words = f"the text differs from the processor's in {rate.edits} of {rate.length} {of}"
-        (right if there <= allowed else wrong).append(f"{words}; rounding makes at most {allowed:.0%}")
+        of = "kana of their readings" if by_readings else "characters"
+        words = f"the text differs from the processor's in {rate.edits} of {rate.length} {of}; rounding makes at most {allowed:.0%}"
+        (right if there <= allowed else wrong).append(words)
     if cosine is not None and not reached:
         right.append(f"the cosine of the encoder's outputs is {cosine:.5f}")
     if wrong:
@@ -72,15 +73,15 @@ def _compared(seen: Observed, main: Ran, cpu: Ran) -> Comparison:
     return replace(found, agrees=True, because="; ".join(right))
 
 
-def _texts(pairs: Sequence[tuple[str, str]], readings: Mapping[str, str]) -> tuple[cer.Rate, str]:
-    """How far texts are apart, and in what: in their readings where all are known and nearer. Rounding may make いい of 良い."""
+def _texts(pairs: Sequence[tuple[str, str]], readings: Mapping[str, str]) -> tuple[cer.Rate, bool]:
+    """How far texts are apart; in their readings, which is told, where all are known and nearer. Rounding may make いい of 良い."""
     stands = cer.together(cer.plain(*pair) for pair in pairs)
     known = [rate for pair in pairs if (rate := cer.sounds(*pair, readings))]
     if len(known) == len(pairs):
         read = cer.together(known)
         if read.edits * stands.length < stands.edits * read.length:
-            return read, "kana of their readings"
-    return stands, "characters"
+            return read, True
+    return stands, False
 
 
 def _own(clips: Sequence[Clip], heard: Mapping[str, Heard], readings: Mapping[str, str]) -> float | None:

@@ -50,11 +50,11 @@ def doing(seen: Observed, main: Ran) -> str:
     """What a process was about when it ended."""
     if main.loaded is None:
         return "loading the model"
-    for told, words in ((main.heard, ""), (main.again, " a second time")):
+    for told in (main.heard, main.again):
         names = {heard.clip for heard in told}
         left = next((clip.name for clip in seen.clips if clip.name not in names), None)
         if left is not None:
-            return f"transcribing {left}{words}"
+            return f"transcribing {left}{'' if told is main.heard else ' a second time'}"
     if main.trial.step is None:
         return "coming to its end, after all was done"
     return "looking at the encoder and at where the operators ran"

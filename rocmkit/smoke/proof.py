@@ -190,15 +190,15 @@ def _emulated(seen: Observed, ran: Ran, level: Level) -> str | None:
 
 def _counted(hook: Hook) -> Iterator[Evidence]:
     for when, packets in (("when the model was loaded", hook.at_load), ("when the clips were transcribed", hook.at_end)):
-        yield from (Evidence(kind="aql-packets", where=_where(one), value=f"{_numbers(one)} {when}") for one in packets)
+        yield from (Evidence(kind="aql-packets", where=_where(one), value=_numbers(one, when)) for one in packets)
 
 
 def _where(one: Packets) -> str:
     return "queues of the HSA runtime" + (f", node {one.node}" if one.node is not None else "")
 
 
-def _numbers(one: Packets) -> str:
-    return f"{one.consumed} of {one.written} packets consumed, in {one.queues} queue{'s' * (one.queues != 1)},"
+def _numbers(one: Packets, when: str) -> str:
+    return f"{one.consumed} of {one.written} packets consumed, in {one.queues} queue{'s' * (one.queues != 1)}, {when}"
 
 
 def _environment(seen: Observed) -> tuple[Evidence, ...]:

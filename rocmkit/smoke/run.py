@@ -55,7 +55,7 @@ _UNLESS_SET: dict[Engine, dict[str, str]] = {
 _OFFLINE: dict[str, str | None] = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 
 T = TypeVar("T")
-Tell = Callable[[str], None]
+Hear = Callable[[str], None]
 
 
 class Room(NamedTuple):
@@ -73,7 +73,7 @@ class Room(NamedTuple):
     watcher: Callable[[Sequence[Card]], Watcher] = Watcher
 
 
-def observe(planned: Planned, clips: Sequence[Clip], room: Room, tell: Tell | None = None) -> Observed:
+def observe(planned: Planned, clips: Sequence[Clip], room: Room, tell: Hear | None = None) -> Observed:
     """Run it, and say all that was seen. A process that cannot be started has failed."""
     seen = Observed(
         backend=planned.backend.id,
@@ -155,6 +155,7 @@ def steps(planned: Planned, clips: Sequence[Clip], device: Device, *, twice: boo
         "device": device,
         "compute_type": _type_of(planned, device),
         "options": planned.backend.options,
+        "distributions": [name for need in planned.backend.needs for name in need.split("|")],
     }
     each = [{"do": "smoke_transcribe", "clip": clip.name, "file": clip.file} for clip in clips]
     return (load, *each, *(each if twice else ()), {"do": "smoke_encode", "file": clips[0].file}, {"do": "smoke_placed"})

@@ -14,7 +14,7 @@ import os
 import platform
 import time
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Iterable, Mapping
 
 from .backends import DISTRIBUTIONS, Ask, Backend
 from .packets import counted
@@ -33,14 +33,15 @@ def smoke_load(step: Mapping[str, Any]) -> dict[str, Any]:
     backend: Backend = module.System(Ask(step["model"], step["device"], step.get("compute_type"), step.get("options", {})))
     seconds = time.perf_counter() - start
     _loaded.update(backend=backend, numpy=numpy)
+    distributions = tuple(dict.fromkeys((*DISTRIBUTIONS, *step.get("distributions", ()))))
     runtimes = _hip_runtimes()
     return {
         "seconds": round(seconds, 4),
         "device": backend.device,
         "dtype": backend.dtype,
         "weights_bytes": backend.weights_bytes,
-        "versions": _versions(),
-        "records": _records(),
+        "versions": _versions(distributions),
+        "records": _records(distributions),
         "claims": [{"kind": "library", "where": where, "value": str(value)[:_TEXT]} for where, value in backend.claims().items()],
         "notes": [note[:_TEXT] for note in backend.notes()],
         # To ask HIP starts it: a process that is to use the processor alone would open the GPU, and hang with it.
@@ -100,20 +101,20 @@ def smoke_placed(_: Mapping[str, Any]) -> dict[str, Any]:
     return {"placed": _loaded["backend"].placed()}
 
 
-def _versions() -> dict[str, str]:
+def _versions(distributions: Iterable[str]) -> dict[str, str]:
     metadata = importlib.import_module("importlib.metadata")
     found = {"python": platform.python_version()}
-    for name in DISTRIBUTIONS:
+    for name in distributions:
         with contextlib.suppress(Exception):  # it is not installed, or nobody knows its version
             found[name] = str(metadata.version(name))[:80]
     return found
 
 
-def _records() -> list[str]:
+def _records(distributions: Iterable[str]) -> list[str]:
     """A digest of what each distribution's wheel says of its files, whatever pip added to that when it was installed."""
     metadata = importlib.import_module("importlib.metadata")
     found = []
-    for name in DISTRIBUTIONS:
+    for name in distributions:
         with contextlib.suppress(Exception):  # it is not installed, or not from a wheel
             lines = metadata.distribution(name).read_text("RECORD").splitlines()
             own = sorted(line for line in lines if ",sha256=" in line and ".dist-info/" not in line and not line.startswith(".."))

@@ -65,7 +65,7 @@ class Backend:
         return []
 
 
-#: The distributions whose versions are told, beside Python's.
+#: The distributions whose versions are told, beside Python's and those that a row needs.
 DISTRIBUTIONS = (
     *("torch", "transformers", "accelerate", "tokenizers", "numba", "llvmlite", "triton", "pytorch-triton-rocm", "numpy"),
     *("faster-whisper", "ctranslate2", "openai-whisper", "insanely-fast-whisper", "nue-asr"),
