@@ -58,6 +58,8 @@ class Arch(Row, kw_only=True):
     """Only ever part of a processor (APU)."""
     products: tuple[str, ...] = ()
     """Names on the box, not exhaustive."""
+    firmware: tuple[str, ...] = ()
+    """How its files below /lib/firmware/amdgpu begin: code names up to RDNA 2, versions of the graphics core since; empty: not known."""
     support: tuple[SupportStep, ...] = ()
     """How support came and went."""
     rocblas: Prebuilt | None = None

@@ -38,41 +38,6 @@ _ERRORS = 5
 
 FIRMWARE_FOLDERS = ("/lib/firmware/updates/amdgpu", "/lib/firmware/amdgpu", "/usr/lib/firmware/amdgpu")
 
-#: How firmware files of an architecture begin: code names up to RDNA 2, versions of the graphics core (GC) from then on.
-#: gfx803 is several chips with names of their own, and left out.
-FIRMWARE: dict[str, tuple[str, ...]] = {
-    "gfx900": ("vega10_",),
-    "gfx902": ("raven_", "raven2_", "picasso_"),
-    "gfx904": ("vega12_",),
-    "gfx906": ("vega20_",),
-    "gfx908": ("arcturus_",),
-    "gfx90a": ("aldebaran_",),
-    "gfx90c": ("renoir_", "green_sardine_"),
-    "gfx942": ("gc_9_4_3_", "gc_9_4_4_"),
-    "gfx950": ("gc_9_5_0_",),
-    "gfx1010": ("navi10_",),
-    "gfx1011": ("navi12_",),
-    "gfx1012": ("navi14_",),
-    "gfx1013": ("cyan_skillfish2_",),
-    "gfx1030": ("sienna_cichlid_",),
-    "gfx1031": ("navy_flounder_",),
-    "gfx1032": ("dimgrey_cavefish_",),
-    "gfx1033": ("vangogh_",),
-    "gfx1034": ("beige_goby_",),
-    "gfx1035": ("yellow_carp_",),
-    "gfx1036": ("gc_10_3_6_",),
-    "gfx1100": ("gc_11_0_0_",),
-    "gfx1101": ("gc_11_0_3_",),
-    "gfx1102": ("gc_11_0_2_",),
-    "gfx1103": ("gc_11_0_1_", "gc_11_0_4_"),
-    "gfx1150": ("gc_11_5_0_",),
-    "gfx1151": ("gc_11_5_1_",),
-    "gfx1152": ("gc_11_5_2_",),
-    "gfx1153": ("gc_11_5_3_",),
-    "gfx1200": ("gc_12_0_0_",),
-    "gfx1201": ("gc_12_0_1_",),
-}
-
 
 def driver(host: Host) -> Driver:
     """Read /sys/module/amdgpu, /lib/modules, dkms, modprobe configuration and firmware. Raises nothing."""
@@ -225,7 +190,7 @@ def _parameters(host: Host) -> dict[str, str]:
 def _firmware(host: Host) -> tuple[str, ...] | Gap:
     """Files for the chips on the PCI bus. A Gap where no chip's names are known: an empty list would read as "missing"."""
     chips = {known.gfx or known.asic if (known := kb.pci(device.device_id)) else device.device_id for device in devices(host)}
-    prefixes = tuple(prefix for chip in chips for prefix in FIRMWARE.get(chip, ()))
+    prefixes = tuple(prefix for chip in chips if (arch := kb.arch(chip)) for prefix in arch.firmware)
     if chips and not prefixes:
         return gap("absent", f"firmware file names of {', '.join(sorted(chips))} are not known")
     if not chips:
