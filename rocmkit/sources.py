@@ -7,7 +7,7 @@ import os
 import select
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from rocmkit import __version__
 from rocmkit.errors import NotApplicable, UsageError
 from rocmkit.output import progress, write
 from rocmkit.report.terminal import line
+from rocmkit.telling import Pace
 
 if TYPE_CHECKING:
     from rocmkit.facts import Facts, Gap
@@ -28,20 +29,9 @@ if TYPE_CHECKING:
 
 def looked_at(python: str | None, sysroot: Path | None, recordings: tuple[Path, ...], record: Path | None) -> list[tuple[Facts, str]]:
     """The facts that the options ask for, each with a word on where they come from."""
-    if recordings:
-        from rocmkit.host.replay import ReplayHost
-
-        return [(_collect(ReplayHost(loaded), None), f"recording {path.name}") for path, loaded in map(_loaded, recordings)]
-    if sysroot:
-        from rocmkit.host.sysroot import SysrootHost
-
-        host = SysrootHost(sysroot)
-        if python and not python.startswith("/"):
-            python = str(Path(python).absolute())
-        inside = host.inside(Path(python)) if python else None
-        return [(_collect(host, inside or python), f"files below {sysroot}")]
     if record is None:
-        return [(_collect(live(), named(python)), "this machine")]
+        asked = (machine(python, sysroot, path, live) for path in recordings or (None,))
+        return [(_collect(host, place), source) for host, place, source in asked]
     if _is_other(record):
         raise UsageError(f"{record} is there and no recording: it would be lost", "name another file, or remove that one first")
     facts, kept = _recorded(python)
@@ -51,6 +41,26 @@ def looked_at(python: str | None, sysroot: Path | None, recordings: tuple[Path, 
     write(dump(kept), record)
     sys.stderr.write(preview.brief(preview.preview(kept, source="this machine")))
     return [(facts, "this machine")]
+
+
+def machine(python: str | None, sysroot: Path | None, recording: Path | None, at: Callable[[], Host]) -> tuple[Host, str | None, str]:
+    """What is to be looked at, the Python there, and a word on where it is. `at` gives this machine.
+
+    Raises UsageError, NotApplicable.
+    """
+    if recording:
+        from rocmkit.host.replay import ReplayHost
+
+        return ReplayHost(_loaded(recording)[1]), None, f"recording {recording.name}"
+    if sysroot:
+        from rocmkit.host.sysroot import SysrootHost
+
+        host = SysrootHost(sysroot)
+        if python and not python.startswith("/"):
+            python = str(Path(python).absolute())
+        inside = host.inside(Path(python)) if python else None
+        return host, inside or python, f"files below {sysroot}"
+    return at(), named(python), "this machine"
 
 
 def surveyed(python: str | None) -> tuple[Facts, Host]:
@@ -82,11 +92,12 @@ def tried(python: str | None) -> tuple[Facts, tuple[Trial, ...] | Gap]:
     stages = plan(facts)
     if not stages:
         sys.stderr.write(f"rocmkit: nothing to try: {line(facts.python.prefix)} holds no package that speech programs compute with\n")
+    pace = Pace()
     with progress(doing="trying") as tell:
 
-        def told(number: int, many: int, stage: Stage, seconds: float) -> None:
+        def told(number: int, many: int, stage: Stage) -> None:
             if tell:
-                tell(f"{number} of {many}, {seconds:.0f} s so far: {stage.what}")
+                tell(f"{number} of {many}: {stage.what}", left_s=pace.left(number - 1, many))
 
         try:
             return facts, climb(stages, runner(host.private), host.private.reveal(facts.python.executable), tell=told)
@@ -105,11 +116,10 @@ def recording(python: str | None, recordings: tuple[Path, ...]) -> tuple[Recordi
 
 def _loaded(path: Path) -> tuple[Path, Recording]:
     from rocmkit.host.recording import load_file
-    from rocmkit.model import DataError
 
     try:
         return path, load_file(path)
-    except (DataError, OSError) as error:
+    except (ValueError, OSError) as error:
         raise UsageError(f"not a recording: {error}", "recordings are written by `rocmkit doctor --record FILE`") from None
 
 
@@ -204,15 +214,22 @@ def compared_side(path: Path) -> Look:
 
 
 def live() -> Host:
-    """This machine. Raises NotApplicable."""
+    """This machine, for a process that is rocmkit's own and finds what it started when it ends. Raises NotApplicable."""
+    from rocmkit.host.process import adopt_orphans
+
+    host = here()
+    adopt_orphans()
+    return host
+
+
+def here() -> Host:
+    """This machine, for a process that is somebody else's. Raises NotApplicable."""
     if sys.platform != "linux":
         raise NotApplicable(
             f"rocmkit looks at Linux machines, this is {sys.platform}", "judge a recording with `rocmkit doctor --from FILE`"
         )
     from rocmkit.host.live import LiveHost
-    from rocmkit.host.process import adopt_orphans
 
-    adopt_orphans()
     return LiveHost()
 
 
@@ -264,5 +281,5 @@ def _is_other(path: Path) -> bool:
 def _collect(host: Host, python: str | None) -> Facts:
     from rocmkit.probe import collect
 
-    with progress() as tell:
+    with progress(after_s=1) as tell:
         return collect(host, python=python, progress=tell)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,8 +20,7 @@ from rocmkit.inspect.loader import C_LIBRARY, Loader, Made, made_for, made_of
 from rocmkit.inspect.scan import Entry, printable
 from rocmkit.inspect.target import Target
 from rocmkit.inspect.values import InspectedFile, ThisMachine
-
-Tell = Callable[[str], None]
+from rocmkit.telling import Pace, Tell
 
 #: Reading waits for the disk, and unpacking lets other threads run; more of them than this gain nothing.
 THREADS = 4
@@ -63,6 +62,7 @@ def read_all(entries: Sequence[Entry], *, names: bool, tell: Tell | None) -> Ite
     if len(entries) < 2:
         yield from map(read, entries)
         return
+    pace = Pace()
     pool = ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1))
     ahead = deque(pool.submit(read, entry) for entry in entries[:_AHEAD])
     try:
@@ -70,7 +70,7 @@ def read_all(entries: Sequence[Entry], *, names: bool, tell: Tell | None) -> Ite
             one = ahead.popleft().result()
             ahead.extend(pool.submit(read, entry) for entry in entries[number + _AHEAD - 1 : number + _AHEAD])
             if tell:
-                tell(f"{number} of {len(entries)} files")
+                tell(f"{number} of {len(entries)} files", left_s=pace.left(number, len(entries)))
             yield one
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

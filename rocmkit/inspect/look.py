@@ -12,13 +12,14 @@ from rocmkit.errors import Exit, UsageError, worst
 from rocmkit.facts import Gap
 from rocmkit.host.base import Host
 from rocmkit.inspect import advice, judge
-from rocmkit.inspect.files import Machine, Tell, file_of, judged, read_all
+from rocmkit.inspect.files import Machine, file_of, judged, read_all
 from rocmkit.inspect.kernel_folders import kernel_file, kernel_folder
 from rocmkit.inspect.loader import Loader, highest, newer
 from rocmkit.inspect.scan import LIBC, Scan
 from rocmkit.inspect.target import Resolver, Target
 from rocmkit.inspect.values import Answer, InspectedFile, InspectedTarget, Inspection, Runs, ThisMachine
 from rocmkit.probe.system import system
+from rocmkit.telling import Tell
 
 _EXITS: dict[Answer, Exit] = {"yes": Exit.OK, "no": Exit.BLOCKED, "unknown": Exit.INCONCLUSIVE, "none": Exit.INCONCLUSIVE}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,11 @@ from rocmkit.onnx.read import read
 from rocmkit.onnx.values import Advice
 from rocmkit.placement import judge, needs
 from rocmkit.placement.values import CPU, PROVIDERS, Asked, Forbidden, Input, Placement, Ran, Verdict
+from rocmkit.telling import Tell
 from rocmkit.trial.steps import import_step
 from rocmkit.trial.values import Device, Experiment, Limits, Run, Trial
 from rocmkit.trial.words import ending
 from rocmkit.trial.work import worker
-
-Tell = Callable[[str], None]
 
 _DOING = {
     "import": "onnxruntime was imported",
@@ -45,14 +44,14 @@ _WRONG_SHAPE = "BadShape: "
 def look(asked: Asked, run: Run, names: Names, *, advice: tuple[Advice, ...] = (), tell: Tell | None = None) -> Placement:
     """Try it. Raises UsageError for shapes that do not fit the model, OSError where the interpreter cannot be started."""
     if tell:
-        tell(f"{Path(asked.model).name}, for at most {asked.timeout_s:.0f} s")
+        tell(Path(asked.model).name, most_s=asked.timeout_s)
     steps = _steps(asked)
     trial = run(_experiment(asked, "placement", steps))
     told = {step["do"]: measured for step, measured in zip(steps, trial.measured, strict=False)}
     found = _judged(asked, names, steps, trial, told)
     if found.providers_taken and asked.provider in found.providers_taken and asked.provider != CPU:
         if tell:
-            tell("a session that may not use the processor")
+            tell("a session that may not use the processor", most_s=asked.timeout_s)
         found = replace(found, forbids_cpu=_forbidden(asked, run))
     disagrees = found.agreement is not None and found.agreement.agrees is False
     code = {"wholly": Exit.BLOCKED if disagrees else Exit.OK, "unknown": Exit.INCONCLUSIVE}.get(found.verdict, Exit.BLOCKED)

@@ -100,16 +100,18 @@ def _exit_code(report: Bisect) -> Exit:
 def _verdict(report: Bisect) -> str:
     """What came out, in one sentence."""
     early = {"interrupted": "broken off: ", "budget": "out of time: ", "gpu-gone": "the GPU stopped answering: ", None: ""}[report.ended]
+    return early + _came_out(report)
+
+
+def _came_out(report: Bisect) -> str:
     if report.baseline is None:
-        return f"{early}it was not run once to its end"
+        return "it was not run once to its end"
     if not report.deaths:
         below = f"; {report.baseline.because}" if report.baseline.because else ""
-        return f"{early}it did not die in {summary.counted(report.runs, 'run')}{below}"
-    subject = report.smallest.what if report.smallest else "it"
-    text = f"{early}{subject} {dies(report.baseline)}, {often(report.deaths, report.runs)}"
+        return f"it did not die in {summary.counted(report.runs, 'run')}{below}"
+    text = f"{dies(report.baseline, report.smallest.what if report.smallest else None)}, {often(report.deaths, report.runs)}"
     if report.cures:
-        cure = report.cures[0]
-        return f"{text}; {cure.does if not cure.toggles else f'with {cure.does}'} it lives, {often(cure.passes, cure.runs)}"
+        return f"{text}; {lives(report.cures[0])}"
     if report.known:
         return f"{text}; its output is that of {report.known[0].code}, {report.known[0].title}"
     if not report.helpless:
@@ -122,18 +124,25 @@ def _verdict(report: Bisect) -> str:
 
 def often(number: int, runs: int) -> str:
     """ "3 times of 3"."""
-    return f"{summary.counted(number, 'time')} of {runs}"
+    return f"{number} time{'' if number == 1 else 's'} of {runs}"
 
 
-def dies(trial: Trial) -> str:
-    """How something died, as the rest of a sentence."""
+def lives(cure: Cure) -> str:
+    """What a change does, and how often."""
+    passes = often(cure.passes, cure.runs)
+    return f"with {cure.does} it lives, {passes}" if cure.toggles else f"{cure.does} it lives, {passes}"
+
+
+def dies(trial: Trial, what: str | None = None) -> str:
+    """How something died: `what`, or the program that was looked at."""
+    subject = f"{what} " if what else "it "
     if trial.gpu_fault:
-        return f"makes the GPU fault ({trial.gpu_fault})"
+        return f"{subject}makes the GPU fault ({trial.gpu_fault})"
     if trial.outcome == "hang":
-        return f"does not end ({ending(trial)})"
+        return f"{subject}does not end ({ending(trial)})"
     if trial.outcome == "fail":
-        return f"fails ({ending(trial)})"
-    return f"dies with {ending(trial)}"
+        return f"{subject}fails ({ending(trial)})"
+    return f"{subject}dies with {ending(trial)}"
 
 
 def _cure(one: Tested) -> Cure:

@@ -8,13 +8,13 @@ from rocmkit.report import trials
 from rocmkit.report.bisect import often
 from rocmkit.report.bisecttext import changes, evidence, heading, on_processor, pointing, sentence, subject
 from rocmkit.report.bisectvalues import Bisect, Cure, Smallest
-from rocmkit.report.markdown import fenced, inline, row
+from rocmkit.report.markdown import fenced, inline, row, spoken
 from rocmkit.trial.words import ending
 
 
 def render(report: Bisect) -> str:
     """The report as GitHub-flavoured Markdown."""
-    return "\n".join(_lines(report)) + "\n"
+    return spoken("\n".join(_lines(report)) + "\n")
 
 
 def _lines(report: Bisect) -> Iterator[str]:

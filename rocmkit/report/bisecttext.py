@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from rocmkit.doctor import advice
-from rocmkit.report.bisect import often
+from rocmkit.report.bisect import lives, often
 from rocmkit.report.bisectvalues import Bisect, Changed, Cure, Smallest
-from rocmkit.report.drawing import ASCII_MARKS, INDENT, MARKS, Style, fix_lines, label, style_of, wrapped
+from rocmkit.report.drawing import ASCII_MARKS, INDENT, MARKS, Style, fix_lines, headed, label, style_of, wrapped
 from rocmkit.report.terminal import clean, line
 from rocmkit.trial.values import Trial
 from rocmkit.trial.words import ending, place
+from rocmkit.words import said
 
 #: More changes than this that were not tried for one reason are counted, not named; the JSON has them all.
 _MANY = 12
@@ -30,7 +31,7 @@ def render(report: Bisect, *, color: bool, unicode: bool, width: int = 100) -> s
 
 
 def _lines(report: Bisect, style: Style, marks: Mapping[str, str], width: int) -> Iterator[str]:
-    yield style("bold", "rocmkit bisect") + f"  {subject(report)}"
+    yield from headed("rocmkit bisect", subject(report), style, width)
     yield ""
     kind = "gap" if not report.deaths else "ok" if any(cure.confirmed for cure in report.cures) else "error"
     yield from wrapped(f"{marks[kind]} ", sentence(report.verdict), width, indent=2)
@@ -43,7 +44,7 @@ def _lines(report: Bisect, style: Style, marks: Mapping[str, str], width: int) -
         yield from _steps(report.smallest, width)
     for number, cure in enumerate(report.cures):
         yield ""
-        yield style("bold", heading(cure, number))
+        yield style("bold", said(heading(cure, number)))
         yield from _cure(cure, style, width)
     yield from _others(report.others, style, marks, width)
     yield from _changes(report, style, width)
@@ -51,7 +52,7 @@ def _lines(report: Bisect, style: Style, marks: Mapping[str, str], width: int) -
     for text in onwards(report):
         yield from wrapped("", text, width, indent=0)
     yield ""
-    yield style(_VERDICT_STYLES.get(report.outcome, "bold"), f"{report.outcome.replace('-', ' ').upper()}: {_short(report)}")
+    yield style(_VERDICT_STYLES.get(report.outcome, "bold"), f"{report.outcome.replace('-', ' ').upper()}: {said(_short(report))}")
 
 
 def _short(report: Bisect) -> str:
@@ -70,14 +71,17 @@ def subject(report: Bisect) -> str:
 
 def sentence(text: str) -> str:
     """It as a sentence of its own."""
-    return text[:1].upper() + text[1:] + "."
+    return _capital(text) + "."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def heading(cure: Cure, number: int) -> str:
     """A cure in a line."""
     sure = "" if cure.confirmed else ", which may be luck"
-    what = f"{'with ' * bool(cure.toggles)}{cure.does} it lives"
-    return f"{'Also ' if number else ''}{line(what if number else what[:1].upper() + what[1:])}, {often(cure.passes, cure.runs)}{sure}"
+    return line(_capital(f"also {lives(cure)}{sure}" if number else f"{lives(cure)}{sure}"))
 
 
 def evidence(trial: Trial) -> Iterator[tuple[str, str]]:
@@ -141,7 +145,7 @@ def _cure(cure: Cure, style: Style, width: int) -> Iterator[str]:
 def _others(others: tuple[Smallest, ...], style: Style, marks: Mapping[str, str], width: int) -> Iterator[str]:
     if others:
         yield ""
-        yield style("bold", "What dies independently of it")
+        yield style("bold", said("What dies independently of it"))
     for one in others:
         yield from wrapped(f"{marks['error']} ", f"{one.what}: {ending(one.death)}, {often(one.deaths, one.runs)}", width, indent=2)
         if one.also:
@@ -156,7 +160,9 @@ def _changes(report: Bisect, style: Style, width: int) -> Iterator[str]:
     rows = list(changes(report))
     if rows:
         yield ""
-        yield style("bold", f"What {'else was' if report.cures else 'was' if report.helpless or report.controls else 'was not'} tried")
+        yield style(
+            "bold", said(f"What {'else was' if report.cures else 'was' if report.helpless or report.controls else 'was not'} tried")
+        )
     for text in rows:
         yield from wrapped("- ", text, width, indent=2)
 

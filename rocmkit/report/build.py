@@ -8,10 +8,11 @@ from rocmkit.build.job import Job
 from rocmkit.build.values import Failure, Progress, Proven
 from rocmkit.doctor.advice import quote
 from rocmkit.report.buildvalues import Building, Builds
-from rocmkit.report.drawing import ASCII_MARKS, INDENT, MARKS, STYLES, Style, label, style_of, wrapped
+from rocmkit.report.drawing import ASCII_MARKS, INDENT, MARKS, STYLES, Style, headed, label, style_of, wrapped
 from rocmkit.report.plan import blocks, told, unpinned
 from rocmkit.report.preflight import duration, problems
 from rocmkit.report.terminal import clean, line
+from rocmkit.words import said
 
 _MARKS = {"ok": "ok", "found": "error", "unknown": "gap"}
 #: Verdicts that have other words than their outcome: a plan says the same so.
@@ -28,7 +29,7 @@ def render(found: Building | Builds, *, command: Sequence[str], color: bool, uni
 
 
 def _lines(one: Building, command: Sequence[str], style: Style, marks: Mapping[str, str], width: int) -> Iterator[str]:
-    yield style("bold", "rocmkit build") + f"  {line(one.recipe)} {line(one.local_version)}: {line(one.title)}"
+    yield from headed("rocmkit build", f"{line(one.recipe)} {line(one.local_version)}: {said(line(one.title))}", style, width)
     if one.outcome == "blocked":
         yield from blocks(one.blocked_by, style, marks, width)
     if one.outcome == "missing":
@@ -46,13 +47,13 @@ def _lines(one: Building, command: Sequence[str], style: Style, marks: Mapping[s
         yield from told(one.gives, one.notes, style, width)
     yield ""
     if one.outcome in {"failed", "interrupted", "missing"}:
-        yield "The same command goes on from there:" if one.steps else "Once that is mended, the same command builds it:"
+        yield said("The same command goes on from there:" if one.steps else "Once that is mended, the same command builds it:")
         yield label("run") + style("cyan", "rocmkit " + " ".join(map(quote, map(line, command))))
         yield ""
     if one.outcome == "not-proven":
         yield from wrapped("", f"It was not brought to its place, and lies in {one.work}, with the logs.", width, indent=0)
         yield ""
-    yield style(_STYLES.get(one.outcome, "bold red"), _verdict(one))
+    yield style(_STYLES.get(one.outcome, "bold red"), said(_verdict(one)))
 
 
 def _verdict(one: Building) -> str:
@@ -96,7 +97,7 @@ def _commands(commands: Iterable[str], style: Style) -> Iterator[str]:
 
 def _proven(found: Iterable[Proven], style: Style, marks: Mapping[str, str], width: int) -> Iterator[str]:
     yield ""
-    yield style("bold", "What was looked at")
+    yield style("bold", said("What was looked at"))
     for one in found:
         kind = _MARKS[one.outcome]
         yield from wrapped("  " + style(STYLES[kind], marks[kind]) + " ", one.text, width, indent=4)
@@ -105,7 +106,7 @@ def _proven(found: Iterable[Proven], style: Style, marks: Mapping[str, str], wid
 
 def _result(one: Building, style: Style, width: int) -> Iterator[str]:
     yield ""
-    yield style("bold", "Result")
+    yield style("bold", said("Result"))
     for word, text in _told(one):
         yield from wrapped(label(word), text, width, indent=INDENT)
     if one.wheel and not one.installed:

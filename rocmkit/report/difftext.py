@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rocmkit.report.diff import Diff, Fact, Other, Told
-from rocmkit.report.drawing import ASCII_MARKS, MARKS, STYLES, Style, style_of, wrapped
+from rocmkit.report.drawing import ASCII_MARKS, MARKS, STYLES, Style, headed, style_of, wrapped
 from rocmkit.report.markdown import inline
 from rocmkit.report.summary import VERDICTS, counted, size
 from rocmkit.report.terminal import clean
@@ -42,7 +42,7 @@ def text(diff: Diff, *, color: bool, unicode: bool, width: int = 100) -> str:
 
 
 def _lines(diff: Diff, style: Style, marks: dict[str, str], width: int) -> Iterator[str]:
-    yield style("bold", "rocmkit diff") + f"  {_source(diff.old.source)} → {_source(diff.new.source)}"
+    yield from headed("rocmkit diff", f"{_source(diff.old.source)} → {_source(diff.new.source)}", style, width)
     judged = [f"rocmkit {side.rocmkit or '?'} with the knowledge of {side.kb or '?'}" for side in (diff.old, diff.new)]
     if judged[0] != judged[1]:
         yield from wrapped("", f"judged by {judged[0]}, and by {judged[1]}: that alone may make findings differ", width, indent=2)
@@ -51,7 +51,7 @@ def _lines(diff: Diff, style: Style, marks: dict[str, str], width: int) -> Itera
         for one in told:
             mark = marks["ok"] if word == "gone" else marks["gap"] if word == "not known any more" else marks.get(one.severity, "")
             kind = STYLES["ok"] if word == "gone" else STYLES.get(one.severity, "bold")
-            yield f"{style(kind, f'{mark} {clean(one.code)}')} {style('bold', clean(one.title))} ({word}{_likely(one)})"
+            yield f"{style(kind, f'{mark} {clean(one.code)}')} {style('bold', clean(one.title))} ({word}{likely(one)})"
             if word == "new":
                 for message in one.messages:
                     yield from wrapped("    ", message, width, indent=4)
@@ -63,27 +63,29 @@ def _lines(diff: Diff, style: Style, marks: dict[str, str], width: int) -> Itera
         for way in diff.ways:
             yield from wrapped("  ", f"{', '.join(way.systems)}: {way.old} → {way.new}", width, indent=4)
         yield ""
-    for section, facts in _sections(diff.facts).items():
+    for section, facts in sections(diff.facts).items():
         yield style("bold", section)
-        for line in _told(facts):
+        for line in fact_lines(facts):
             yield from wrapped("  ", line, width, indent=4)
         yield ""
-    yield style("bold", verdict_line(diff))
+    yield from (style("bold", line) for line in wrapped("", verdict_line(diff), width, indent=2))
 
 
-def _likely(one: Told) -> str:
+def likely(one: Told) -> str:
+    """What is said of an error that is not sure, behind its severity."""
     return ", likely" if one.severity == "error" and one.confidence == "likely" else ""
 
 
 def _other(other: Other, style: Style, width: int) -> Iterator[str]:
     yield f"~ {clean(other.code)} {style('bold', clean(other.title))} (in other words)"
-    for word, messages in (("was", _only(other.old, other.new)), ("is", _only(other.new, other.old))):
+    for word, messages in (("was", only(other.old, other.new)), ("is", only(other.new, other.old))):
         for message in messages:
             yield from wrapped(f"    {word:<5}", message, width, indent=9)
     yield ""
 
 
-def _sections(facts: tuple[Fact, ...]) -> dict[str, list[Fact]]:
+def sections(facts: tuple[Fact, ...]) -> dict[str, list[Fact]]:
+    """The facts under their headings."""
     found: dict[str, list[Fact]] = {}
     for section, heading in SECTIONS.items():
         if rows := [fact for fact in facts if fact.where.split(".")[0] == section]:
@@ -93,7 +95,7 @@ def _sections(facts: tuple[Fact, ...]) -> dict[str, list[Fact]]:
     return found
 
 
-def _told(facts: list[Fact]) -> Iterator[str]:
+def fact_lines(facts: list[Fact]) -> Iterator[str]:
     """A line for each fact. Library files are told by their number: the packages that they belong to have lines of their own."""
     files: list[Fact] = []
     rest: list[Fact] = []
@@ -136,12 +138,12 @@ def _words(name: str) -> str:
 def _difference(old: list[Any], new: list[Any]) -> tuple[str, str]:
     """What a list lost and got; empty where only the order is another."""
     before, after = list(map(str, old)), list(map(str, new))
-    lost = _only(before, after)[:_MOST]
-    got = _only(after, before)[:_MOST]
+    lost = only(before, after)[:_MOST]
+    got = only(after, before)[:_MOST]
     return (f"without {', '.join(lost)}" if lost else ""), (f"with {', '.join(got)}" if got else "")
 
 
-def _only(texts: Iterable[str], others: Iterable[str]) -> list[str]:
+def only(texts: Iterable[str], others: Iterable[str]) -> list[str]:
     """Those of `texts` that are not among the others."""
     there = set(others)
     return [text for text in texts if text not in there]
@@ -189,7 +191,7 @@ def _markdown(diff: Diff) -> Iterator[str]:
             yield from ("", f"### {word}", "")
             for one in told:
                 said = f": {inline('; '.join(one.messages))}" if word == "New" else ""
-                yield f"- {inline(one.code)} {inline(one.title)} ({inline(one.severity)}{_likely(one)}){said}"
+                yield f"- {inline(one.code)} {inline(one.title)} ({inline(one.severity)}{likely(one)}){said}"
     if diff.ways:
         yield from ("", "### Ways to Japanese speech", "")
         for way in diff.ways:
@@ -198,6 +200,6 @@ def _markdown(diff: Diff) -> Iterator[str]:
         yield from ("", "### In other words", "")
         for other in diff.changed:
             yield f"- {inline(other.code)} {inline(other.title)}: {inline('; '.join(other.old))} → {inline('; '.join(other.new))}"
-    for section, facts in _sections(diff.facts).items():
+    for section, facts in sections(diff.facts).items():
         yield from ("", f"### {section}", "")
-        yield from (f"- {inline(line)}" for line in _told(facts))
+        yield from (f"- {inline(line)}" for line in fact_lines(facts))

@@ -12,6 +12,8 @@ from rocmkit.kb import issues as kb
 from rocmkit.kb.issues import Issue, IssueFix, IssuePage, Signature
 from rocmkit.kb.patterns import readable, shape
 from rocmkit.model import Model
+from rocmkit.words import said
+from rocmkit.words.columns import pad
 
 
 class Page(Model, kw_only=True):
@@ -101,14 +103,12 @@ def _texts(issue: Issue) -> str:
 def _text(signature: Signature) -> str:
     """One error text in words: its lines, and where it counts."""
     contexts = kb.contexts()
-    words = ", then ".join(map(_code, map(readable, signature.lines)))
-    if signature.within:
-        words += f" within {signature.within} lines"
-    if signature.requires:
-        words += f", in a log about {' and '.join(contexts[name].what for name in signature.requires)}"
-    if signature.unless:
-        words += f", unless the log is about {' or '.join(contexts[name].what for name in signature.unless)}"
-    return words + (" (likely)" if signature.confidence == "likely" else "")
+    first, *others = map(_code, map(readable, signature.lines))
+    then = f", then {', then '.join(others)} within {signature.within} lines" if others else ""
+    about = f", in a log about {' and '.join(contexts[name].what for name in signature.requires)}" if signature.requires else ""
+    rather = f", unless the log is about {' or '.join(contexts[name].what for name in signature.unless)}" if signature.unless else ""
+    likely = " (likely)" if signature.confidence == "likely" else ""
+    return f"{first}{then}{about}{rather}{likely}"
 
 
 def _filled(text: str, *signatures: Signature) -> str:
@@ -173,7 +173,9 @@ def find(name: str) -> Page:
         if wanted in {issue.code.lower(), issue.id}:
             return issue_page(issue)
     ids = {check.id: check.code for check in all_checks()} | {issue.id: issue.code for issue in others}
-    near = difflib.get_close_matches(wanted, ids, n=3) or difflib.get_close_matches(wanted.upper(), ids.values(), n=3)
+    digits = wanted.upper().translate(str.maketrans("OIL", "011"))  # as they are misread
+    near = [digits] if digits in ids.values() else difflib.get_close_matches(wanted, ids, n=3)
+    near = near or difflib.get_close_matches(wanted.upper(), ids.values(), n=3)
     hint = f"did you mean {', '.join(near)}?" if near else "`rocmkit explain --list` lists all"
     raise UsageError(f"no check is called {name!r}, and no failure that logs show", hint)
 
@@ -201,4 +203,4 @@ def table(pages: Iterable[Page]) -> str:
     """One line a page: code, severity, id, title."""
     rows = list(pages)
     width = max((len(row.id) for row in rows), default=0)
-    return "\n".join(f"{row.code}  {row.severity:<7}  {row.id:<{width}}  {row.title}" for row in rows) + "\n"
+    return "\n".join(f"{row.code}  {pad(said(row.severity), 7)}  {row.id:<{width}}  {said(row.title)}" for row in rows) + "\n"

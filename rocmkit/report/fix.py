@@ -17,6 +17,13 @@ class WayOut(Model, kw_only=True):
     reboot: bool  # needs a restart
     caution: str | None  # what it could harm
 
+    @property
+    def told(self) -> str:
+        """What to do, and what that takes."""
+        parts = (("root", self.root), ("logging in again", self.relogin), ("a reboot", self.reboot))
+        needs = ", ".join(word for word, needed in parts if needed)
+        return f"{self.text} (needs {needs})" if needs else self.text
+
 
 def way_out(fix: Fix) -> WayOut:
     """A fix as it is published."""

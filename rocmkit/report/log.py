@@ -13,6 +13,7 @@ from rocmkit.model import Model
 from rocmkit.report.drawing import ASCII_MARKS, INDENT, MARKS, STYLES, Style, fix_lines, label, style_of, wrapped
 from rocmkit.report.fix import WayOut, way_out
 from rocmkit.report.terminal import clean, line
+from rocmkit.words import said
 
 
 class LogMatch(Model, kw_only=True):
@@ -117,7 +118,7 @@ def _match(one: Told) -> LogMatch:
 def render(report: LogReport, *, color: bool, unicode: bool, width: int = 100) -> str:
     """The report as text."""
     style, marks, width = style_of(color=color), MARKS if unicode else ASCII_MARKS, max(width, 40)
-    lines = [style("bold", "rocmkit explain --log") + f"  {line(report.source)}, {_counted(report.lines, 'line')}", ""]
+    lines = [style("bold", "rocmkit explain --log") + "  " + said(f"{line(report.source)}, {_counted(report.lines, 'line')}"), ""]
     lines += body(report, style, marks, width)
     lines += ["", *_onwards(report, width)]
     text = "\n".join(lines) + "\n"
@@ -139,7 +140,7 @@ def body(report: LogReport, style: Style, marks: Mapping[str, str], width: int, 
         yield from _way_out(one, told, style, width)
         yield ""
     if follow:
-        yield style("bold", f"What follows from {'it' if len(roots) == 1 else 'these'}")
+        yield style("bold", said(f"What follows from {'it' if len(roots) == 1 else 'these'}"))
         yield ""
     for one in follow:
         yield from _evidence(one, style, marks, width)
@@ -149,7 +150,7 @@ def body(report: LogReport, style: Style, marks: Mapping[str, str], width: int, 
         )
         yield ""
     if report.matches:
-        yield _sum(len(roots), len(follow))
+        yield said(_sum(len(roots), len(follow)))
     elif not report.held:
         yield from _nothing(report, marks, width)
     if report.held:
@@ -159,11 +160,11 @@ def body(report: LogReport, style: Style, marks: Mapping[str, str], width: int, 
 def _evidence(one: LogMatch, style: Style, marks: Mapping[str, str], width: int) -> Iterator[str]:
     """Where in the log it stands, and what it means."""
     mark = style(STYLES[one.severity], f"{marks[one.severity]} {one.code}")
-    likely = " (likely)" if one.confidence == "likely" else ""
-    yield f"{mark} {style('bold', one.title)}{likely}"
+    likely = f" ({said('likely')})" if one.confidence == "likely" else ""
+    yield f"{mark} {style('bold', said(one.title))}{likely}"
     often = f", {one.count} times{' or more' * (one.count >= ENOUGH)}" if one.count > 1 else ""
     for number, text in enumerate(one.excerpt.split("\n")):
-        yield (label("log") + f"{place(one)}{often}: " if number == 0 else label("")) + clean(text).strip()
+        yield (label("log") + said(f"{place(one)}{often}") + ": " if number == 0 else label("")) + clean(text).strip()
     yield from wrapped(label("cause"), one.cause, width, indent=INDENT)
     if one.here:
         here = "finds it on this machine too" if one.here == "found" else "finds nothing wrong on this machine now"

@@ -10,11 +10,18 @@ from rocmkit.report.fix import WayOut
 from rocmkit.report.log import LogMatch, LogReport, place, sentence
 from rocmkit.report.published import Fault, Judgement, Report
 from rocmkit.report.terminal import clean
+from rocmkit.words import language, said
+from rocmkit.words.blocks import each
 
 
 def render(report: Report) -> str:
     """The report as GitHub-flavoured Markdown."""
-    return "\n".join(_lines(report)) + "\n"
+    return spoken("\n".join(_lines(report)) + "\n")
+
+
+def spoken(written: str) -> str:
+    """Markdown in the language that people are spoken to in. What stands between fences stays."""
+    return written if language() == "en" else each(written, said)
 
 
 def _lines(report: Report) -> Iterator[str]:
@@ -73,7 +80,7 @@ def _fault(judgement: Judgement, fault: Fault) -> Iterator[str]:
     if fault.cause:
         yield f"- cause: {inline(fault.cause)}"
     if fault.fix:
-        yield from _way_out(fault.fix)
+        yield from way_out(fault.fix)
 
 
 def _trials(report: Report) -> Iterator[str]:
@@ -128,13 +135,13 @@ def _match(one: LogMatch) -> Iterator[str]:
     if one.explained_by:
         yield f"- it follows from {one.explained_by}"
     else:
-        yield from _way_out(one.fix)
+        yield from way_out(one.fix)
     yield ""
 
 
-def _way_out(fix: WayOut) -> Iterator[str]:
-    needs = [word for word, needed in (("root", fix.root), ("logging in again", fix.relogin), ("a reboot", fix.reboot)) if needed]
-    yield f"- fix: {inline(fix.text)}" + (f" (needs {', '.join(needs)})" if needs else "")
+def way_out(fix: WayOut) -> Iterator[str]:
+    """A fix as items of a list, and its commands between fences."""
+    yield f"- fix: {inline(fix.told)}"
     if fix.caution:
         yield f"- caution: {inline(fix.caution)}"
     for title, commands in (("run", fix.commands), ("verify", fix.verify)):

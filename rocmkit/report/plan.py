@@ -9,9 +9,10 @@ from rocmkit.build.recipe import Cost
 from rocmkit.build.toolchain import Toolchain
 from rocmkit.build.values import Block, Pin
 from rocmkit.report.buildvalues import Planned, Plans
-from rocmkit.report.drawing import ASCII_MARKS, INDENT, MARKS, STYLES, Style, label, style_of, wrapped
+from rocmkit.report.drawing import ASCII_MARKS, INDENT, MARKS, STYLES, Style, headed, label, style_of, wrapped
 from rocmkit.report.preflight import duration, needed, problems
 from rocmkit.report.terminal import clean, line
+from rocmkit.words import said
 
 #: So much of a commit or a digest is shown; the JSON has the whole.
 _SHORT = 12
@@ -31,7 +32,7 @@ def render(found: Planned | Plans, *, color: bool, unicode: bool, width: int = 1
 
 
 def _lines(plan: Planned, style: Style, marks: Mapping[str, str], width: int) -> Iterator[str]:
-    yield style("bold", "rocmkit build") + f"  {line(plan.recipe)} {line(plan.version)}: {line(plan.title)}"
+    yield from headed("rocmkit build", f"{line(plan.recipe)} {line(plan.version)}: {said(line(plan.title))}", style, width)
     yield ""
     yield from _labelled("makes", plan.wheel or f"{plan.recipe}-{plan.local_version}, a folder", width)
     yield from _labelled("for", ", ".join(plan.arch), width)
@@ -44,7 +45,7 @@ def _lines(plan: Planned, style: Style, marks: Mapping[str, str], width: int) ->
     yield from _sources(plan.pins, style, marks, width)
     yield from _steps(plan, style, width)
     yield ""
-    yield style("bold", "What it takes" if plan.preflight else "What it takes, planned for another machine")
+    yield style("bold", said("What it takes" if plan.preflight else "What it takes, planned for another machine"))
     core = core_minutes(plan.cost, len(plan.arch))
     if plan.preflight:
         yield from needed(plan.preflight, core, plan.cost.memory_per_job_gib, width)
@@ -93,7 +94,7 @@ def told(gives: Iterable[str], notes: Iterable[str], style: Style, width: int) -
         for number, text in enumerate(texts):
             if not number:
                 yield ""
-                yield style("bold", title)
+                yield style("bold", said(title))
             yield from wrapped("  - ", text, width, indent=4)
 
 
@@ -109,7 +110,7 @@ def _sources(pins: tuple[Pin, ...], style: Style, marks: Mapping[str, str], widt
     if not pins:
         return
     yield ""
-    yield style("bold", "Sources")
+    yield style("bold", said("Sources"))
     yield from unpinned(pins, style, marks, width)
     for pin in pins:
         if not pin.unpinned:
@@ -119,7 +120,7 @@ def _sources(pins: tuple[Pin, ...], style: Style, marks: Mapping[str, str], widt
 
 def _steps(plan: Planned, style: Style, width: int) -> Iterator[str]:
     yield ""
-    yield style("bold", f"Steps: {len(plan.steps)}") + "  (`--script FILE` and `--json` have the commands)"
+    yield from headed(said(f"Steps: {len(plan.steps)}"), "(`--script FILE` and `--json` have the commands)", style, width)
     wide = min(max((len(step.name) for step in plan.steps if step.stage != "fetch"), default=0), _NAME)
     numbered = enumerate(plan.steps, 1)
     words = "gets the sources above, and holds them to what is pinned"
@@ -146,10 +147,10 @@ def _labelled(word: str, text: str, width: int) -> Iterator[str]:
 def _verdict(plan: Planned, style: Style) -> Iterator[str]:
     if not plan.feasible:
         many = len(plan.blocked_by)
-        yield style("bold red", f"BLOCKED: {many} reason{'s' * (many != 1)}, see above; rocmkit does not begin such a build")
+        yield style("bold red", said(f"BLOCKED: {many} reason{'' if many == 1 else 's'}, see above; rocmkit does not begin such a build"))
     elif plan.preflight and plan.preflight.stops:
-        yield style("bold yellow", "NOT YET: something is missing on this machine, see above")
+        yield style("bold yellow", said("NOT YET: something is missing on this machine, see above"))
     else:
         loose = sum(bool(pin.unpinned) for pin in plan.pins)
-        trust = f", with {loose} unpinned source{'s' * (loose != 1)}" if loose else ""
-        yield style("bold green", f"FEASIBLE{trust}" + ("; without --dry-run it is built" if plan.preflight else ""))
+        trust = f", with {loose} unpinned source{'' if loose == 1 else 's'}" if loose else ""
+        yield style("bold green", said(f"FEASIBLE{trust}" + ("; without --dry-run it is built" if plan.preflight else "")))

@@ -109,12 +109,27 @@ class Report(Model, kw_only=True):
     trials: tuple[Trial, ...] = ()  # the experiments of --try, in the order in which they were made; empty without it
     log: LogReport | None = None  # what the log of --log tells: of the past, so it bears on neither the verdict nor the exit code
 
+    def _repr_markdown_(self) -> str:
+        """What a notebook shows, in place of all fields."""
+        from rocmkit.report import markdown
+
+        return markdown.render(self)
+
+
+class Unjudged(Model, kw_only=True):
+    """A recording of many that no report could be made on; the others are judged all the same."""
+
+    source: str  # what was looked at
+    because: str  # why
+
 
 class Reports(Model, kw_only=True):
     """`rocmkit doctor --json` over several recordings."""
 
     schema: Literal["rocmkit.doctors/1"] = "rocmkit.doctors/1"  # the name of this shape
-    reports: tuple[Report, ...]  # one for each recording, in their order
+    reports: tuple[Report, ...]  # one for each recording that could be judged, in their order
+    unjudged: tuple[Unjudged, ...] = ()  # the other recordings
+    exit: int  # the exit code
 
 
 def publish(facts: Facts, checks: Iterable[Check], *, source: str, terms: Terms = PLAIN) -> Report:

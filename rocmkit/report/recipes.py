@@ -73,7 +73,7 @@ def _row(folder: str, recipe: Recipe) -> Row:
         name=recipe.name,
         title=recipe.title,
         summary=recipe.summary,
-        makes=_makes(recipe),
+        makes=makes(recipe),
         package=recipe.package,
         provides=recipe.provides,
         folder=folder,
@@ -92,7 +92,8 @@ def _row(folder: str, recipe: Recipe) -> Row:
     )
 
 
-def _makes(recipe: Recipe) -> str:
+def makes(recipe: Recipe) -> str:
+    """What comes out of a recipe, in words."""
     made = [f"the wheel {recipe.package}"] if recipe.package else []
     made += [f"GPU code of {name}" for name in recipe.provides]
     return " and ".join(made or dict.fromkeys(name for one in recipe.releases for name in one.expect.files))
@@ -111,7 +112,9 @@ def table(rows: Listing, *, color: bool, unicode: bool, width: int) -> str:
         lines += [style("bold", line(row.name)) + f"  {line(row.title)}"]
         lines += wrapped(label("makes"), row.makes, width, indent=INDENT)
         for one in row.releases:
-            lines += wrapped(label(one.version), _for(one.rocm, one.layouts, one.archs, one.wavefront, one.python), width, indent=INDENT)
+            lines += wrapped(
+                label(one.version), meant_for(one.rocm, one.layouts, one.archs, one.wavefront, one.python), width, indent=INDENT
+            )
         lines += [""]
     lines += ["rocmkit recipes show NAME says what each step is for; rocmkit build NAME --arch native builds for this machine."]
     return _text(lines if rows.recipes else ["No recipe is here."], unicode=unicode)
@@ -121,7 +124,7 @@ def table(rows: Listing, *, color: bool, unicode: bool, width: int) -> str:
 _LAYOUTS = {"amd": "AMD's packages", "core": "AMD's Core SDK", "debian": "a distribution's packages", "wheel": "pip"}
 
 
-def _for(rocm: str, layouts: tuple[str, ...], archs: tuple[str, ...], wavefront: int, python: str) -> str:
+def meant_for(rocm: str, layouts: tuple[str, ...], archs: tuple[str, ...], wavefront: int, python: str) -> str:
     """What a release is for, in words."""
     parts = [f"ROCm {rocm}" if rocm else "any ROCm"]
     if set(layouts) != set(LAYOUTS):
@@ -138,7 +141,7 @@ def page(folder: str, loaded: Loaded, *, color: bool, unicode: bool, width: int)
     style, recipe = style_of(color=color), loaded.recipe
     lines = [style("bold", line(recipe.name)) + f"  {line(recipe.title)}", ""]
     lines += [*wrapped("", recipe.summary, width, indent=0), ""]
-    lines += wrapped(label("makes"), _makes(recipe), width, indent=INDENT)
+    lines += wrapped(label("makes"), makes(recipe), width, indent=INDENT)
     if recipe.use:
         lines += wrapped(label("use"), recipe.use, width, indent=INDENT)
     lines += [label("licence") + line(recipe.licence), label("folder") + line(folder), label("sha256") + loaded.sha256]
@@ -148,12 +151,12 @@ def page(folder: str, loaded: Loaded, *, color: bool, unicode: bool, width: int)
 
 
 def _release(recipe: Recipe, one: Release, style: Style, width: int) -> Iterator[str]:
-    what = _for(one.rocm, one.layouts, one.archs, one.wavefront, one.python)
+    what = meant_for(one.rocm, one.layouts, one.archs, one.wavefront, one.python)
     yield style("bold", f"{line(recipe.name)} {line(one.version)}") + f"  {line(what)}"
     yield from wrapped(label("why"), f"{one.why} ({one.known})", width, indent=INDENT)
     for word, texts in (("gives", one.gives), ("limit", one.notes)):
         for text in texts:
-            yield from wrapped(label(word), text if isinstance(text, str) else f"{text.text} ({_where(text.when)})", width, indent=INDENT)
+            yield from wrapped(label(word), text if isinstance(text, str) else f"{text.text} ({only_for(text.when)})", width, indent=INDENT)
     cost = one.cost
     takes = f"{cost.core_minutes:g} minutes of a processor core, {cost.disk_gib:g} GiB of disk, {cost.memory_per_job_gib:g} GiB a compiler"
     yield from wrapped(label("takes"), f"{takes} ({cost.measured})", width, indent=INDENT)
@@ -168,7 +171,7 @@ def _release(recipe: Recipe, one: Release, style: Style, width: int) -> Iterator
     if one.patches or one.files:
         yield from ("", style("bold", "  What is changed"))
     for patch in one.patches:
-        yield from _changed(f"patch {_origin(patch)} to {patch.to}", patch.why, patch.link, patch.when, width)
+        yield from _changed(f"patch {origin(patch)} to {patch.to}", patch.why, patch.link, patch.when, width)
     for file in one.files:
         yield from _changed(f"file {file.file}", file.why, file.link, file.when, width)
     if one.values:
@@ -194,7 +197,8 @@ def _source(name: str, one: Source, width: int) -> Iterator[str]:
         yield " " * INDENT + f"commit {clean(below.commit)}"
 
 
-def _origin(patch: Patch) -> str:
+def origin(patch: Patch) -> str:
+    """Where a patch lies."""
     return f"{patch.file} of {patch.source_of}" if patch.source_of else patch.file
 
 
@@ -217,10 +221,10 @@ def _step(number: int, one: Step, style: Style, width: int) -> Iterator[str]:
 
 def _only(when: When) -> str:
     """The same as what follows a name."""
-    return f", {where}" if (where := _where(when)) else ""
+    return f", {where}" if (where := only_for(when)) else ""
 
 
-def _where(when: When) -> str:
+def only_for(when: When) -> str:
     """For which builds; nothing where it is for all."""
     parts = [" or ".join(when.arch)] if when.arch else []
     parts += [f"ROCm {when.rocm}"] if when.rocm else []

@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from rocmkit.doctor.routes.values import Idea, Route, Status
 from rocmkit.errors import UsageError
 from rocmkit.kb.systems import systems
-from rocmkit.report.drawing import Style, label, wrapped
+from rocmkit.report.drawing import Style, headed, label, wrapped
 from rocmkit.report.terminal import clean
+from rocmkit.words import said
+from rocmkit.words.columns import pad
+from rocmkit.words.columns import width as width_of
 
 #: How far a route is, as people read it.
 WORDS: dict[str, str] = {
@@ -59,11 +62,12 @@ def brief(routes: tuple[Route, ...], style: Style, width: int) -> Iterator[str]:
     """A line for each kind of way; nothing where there is none."""
     if not routes:
         return
-    yield style("bold", "Ways from here to Japanese speech") + "  (doctor --route SYSTEM shows all of them, with commands)"
+    beside = "(`rocmkit doctor --route SYSTEM` shows all of them, with commands)"
+    yield from headed(said("Ways from here to Japanese speech"), beside, style, width)
     order = list(WORDS)
     for one, titles in sorted(best(routes), key=lambda group: order.index(group[0].status)):
         names = ", ".join(title.partition(" (")[0] for title in titles)
-        yield from wrapped(f"  {WORDS[one.status]:<{_WORD}}", f"{names}: {sentence(one.how)}{_codes(one)}", width, indent=2 + _WORD)
+        yield from wrapped("  " + pad(said(WORDS[one.status]), _WORD), f"{names}: {sentence(one.how)}{codes(one)}", width, indent=2 + _WORD)
 
 
 def sentence(how: str) -> str:
@@ -71,7 +75,8 @@ def sentence(how: str) -> str:
     return how.partition(". ")[0].rstrip(".")
 
 
-def _codes(one: Route) -> str:
+def codes(one: Route) -> str:
+    """The findings that a way takes away, and those that are first to be mended, as the end of a sentence."""
     parts = []
     if one.cures:
         parts.append(f"takes away {', '.join(one.cures)}")
@@ -83,7 +88,7 @@ def _codes(one: Route) -> str:
 def full(routes: tuple[Route, ...], ideas: tuple[Idea, ...], names: frozenset[str], style: Style, width: int) -> Iterator[str]:
     """Every way of the systems named, with commands and sources, and what is to be thought of ways that people try."""
     if not routes:
-        yield "There is no AMD GPU here that a way could lead to, or it is not known whether it would work."
+        yield said("There is no AMD GPU here that a way could lead to, or it is not known whether it would work.")
         return
     known = {system.id: system for system in systems()}
     for one in routes:
@@ -91,21 +96,22 @@ def full(routes: tuple[Route, ...], ideas: tuple[Idea, ...], names: frozenset[st
             continue
         notes = known[one.system].notes
         if one.rank == 1:
-            yield style("bold", one.title)
+            yield style("bold", said(one.title))
             for note in notes:
                 yield from wrapped("  - ", note, width, indent=4)
             yield ""
         yield from _route(one, [note for note in one.notes if note not in notes], style, width)
         yield ""
-    yield style("bold", "What people try")
+    yield style("bold", said("What people try"))
     for idea in ideas:
-        yield from wrapped(f"  {idea.verdict:<9}", f"{idea.name}: {idea.because} ({idea.known})", width, indent=11)
+        yield from wrapped("  " + pad(said(idea.verdict), 9), f"{idea.name}: {idea.because} ({idea.known})", width, indent=11)
         for command in idea.commands:
             yield " " * 11 + style("cyan", clean(command))
 
 
 def _route(one: Route, notes: list[str], style: Style, width: int) -> Iterator[str]:
-    yield from wrapped(f"{one.rank:>3} {WORDS[one.status]}: ", f"{one.how}{_codes(one)}", width, indent=4)
+    head = f"{one.rank:>3} {said(WORDS[one.status])}: "
+    yield from wrapped(head, f"{one.how}{codes(one)}", width, indent=width_of(head))
     if one.vram:
         yield from wrapped(label("memory"), memory(one), width, indent=12)
     for note in notes:
@@ -128,4 +134,4 @@ def table(routes: tuple[Route, ...]) -> Iterator[tuple[str, str, str, str]]:
     """(system, status, way, memory) of the best route of each system."""
     for one in routes:
         if one.rank == 1:
-            yield one.title, WORDS[one.status], one.how + _codes(one), memory(one)
+            yield one.title, WORDS[one.status], one.how + codes(one), memory(one)

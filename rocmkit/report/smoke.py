@@ -10,6 +10,9 @@ from rocmkit.report.drawing import MARKS as SIGNS
 from rocmkit.report.summary import counted
 from rocmkit.report.terminal import line
 from rocmkit.smoke.result import Case, Smoke
+from rocmkit.words import said
+from rocmkit.words.columns import cut, pad
+from rocmkit.words.columns import width as width_of
 
 #: Columns of the first table by their heads; the rest is in the second.
 _FIRST = ("GPU", "result", "CER", "load", "time", "RTF", "VRAM")
@@ -18,6 +21,8 @@ _SECOND = ("timestamps", "punctuation", "language", "speakers")
 _LEFT_OUT = ("result", "load", "time", "RTF", "punctuation")
 _LOG_LINES = 6
 _CLIPS = 3
+#: More systems than this that were skipped are told in short, by why.
+_TOGETHER = 4
 #: Of a right text no more is wrong; of others it is shown what was written.
 _ODD = 0.3
 _VERDICT_MARKS = {"proved": "ok", "partly": "warning", "inconclusive": "gap"}
@@ -50,20 +55,19 @@ def _lines(found: Smoke, style: Style, marks: dict[str, str], width: int) -> Ite
 
 
 def _table(cases: Sequence[Case], first_heads: Sequence[str], style: Style, marks: dict[str, str], width: int) -> Iterator[str]:
-    rows = [dict(zip(smokerows.HEADS, map(line, smokerows.cells(case)), strict=True)) for case in cases]
+    rows = [dict(zip(smokerows.HEADS, (said(line(cell)) for cell in smokerows.cells(case)), strict=True)) for case in cases]
     named = [line(case.system if case.outcome == "skipped" else f"{case.system} {case.model}") for case in cases]
     for heads in filter(None, (first_heads, _SECOND)):
-        widths = {head: max(len(head), *(len(row[head]) for row in rows)) for head in heads} if rows else {}
+        widths = {head: max(width_of(said(head)), *(width_of(row[head]) for row in rows)) for head in heads} if rows else {}
         for head in _LEFT_OUT:
             if sum(size + 2 for size in widths.values()) + 24 > width:
                 widths.pop(head, None)
         first = max(min(max(map(len, named), default=6), width - 4 - sum(size + 2 for size in widths.values())), 20)
-        yield style("bold", f"  {'system':<{first}}  " + "  ".join(f"{head:<{size}}" for head, size in widths.items()).rstrip())
+        yield style("bold", "  ".join(["", pad(said("system"), first), *(pad(said(head), size) for head, size in widths.items())]).rstrip())
         for case, row, name in zip(cases, rows, named, strict=True):
             kind = smokerows.MARKS[case.outcome]
-            shown = name if len(name) <= first else name[: first - 1] + "…"
-            told = "  ".join(f"{row[head]:<{size}}" for head, size in widths.items()).rstrip()
-            yield f"{style(STYLES[kind], marks[kind])} {shown:<{first}}  {told}"
+            told = "  ".join(pad(row[head], size) for head, size in widths.items()).rstrip()
+            yield f"{style(STYLES[kind], marks[kind])} {pad(cut(name, first), first)}  {told}"
         if heads is not _SECOND:
             yield ""
 
@@ -128,8 +132,24 @@ def _commands(case: Case, style: Style) -> Iterator[str]:
 def _skipped(cases: Sequence[Case], style: Style, marks: dict[str, str], width: int) -> Iterator[str]:
     if cases:
         yield ""
-        yield style("bold", "Skipped")
+        yield style("bold", said("Skipped"))
+    if len(cases) > _TOGETHER:
+        yield from _together(cases, marks, width)
+        return
     for case in cases:
         yield f"{marks['note']} {line(case.title)}"
         yield from wrapped(label("because"), case.because, width, indent=INDENT)
         yield from _commands(case, style)
+
+
+def _together(cases: Sequence[Case], marks: dict[str, str], width: int) -> Iterator[str]:
+    """Those that were skipped for one reason in one entry; the commands stand where a system is asked for by name."""
+    groups: dict[str, list[str]] = {}
+    for case in cases:
+        groups.setdefault(case.because.partition(";")[0], []).append(case.system)
+    for because, systems in groups.items():
+        yield from wrapped(f"{marks['note']} ", line(", ".join(systems)), width, indent=2)
+        yield from wrapped(label("because"), because, width, indent=INDENT)
+    named = next((case.system for case in cases if case.commands), None)
+    if named:
+        yield from wrapped("  ", f"Name one for the commands that bring it, as in `rocmkit smoke {line(named)}`.", width, indent=2)

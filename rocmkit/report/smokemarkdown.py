@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rocmkit.report import smokerows
-from rocmkit.report.markdown import code, fenced, inline, row
+from rocmkit.report.markdown import code, fenced, inline, row, spoken
 from rocmkit.smoke.result import Case, Smoke
 
 
 def render(found: Smoke) -> str:
     """The report as GitHub-flavoured Markdown."""
-    return "\n".join(_lines(found)) + "\n"
+    return spoken("\n".join(_lines(found)) + "\n")
 
 
 def _lines(found: Smoke) -> Iterator[str]:
@@ -32,7 +32,7 @@ def _lines(found: Smoke) -> Iterator[str]:
 
 
 def _case(case: Case) -> Iterator[str]:
-    yield f"### {f'{inline(case.code)} ' if case.code else ''}{inline(case.title)}: {case.outcome}"
+    yield f"### {f'{inline(case.code)} ' if case.code else ''}{inline(case.title)}: {smokerows.outcome(case)}"
     yield ""
     yield inline(case.because)
     yield ""

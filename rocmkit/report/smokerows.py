@@ -66,9 +66,12 @@ def result(case: Case) -> str:
     if case.crash and case.crash.signal and case.outcome == "fail":
         where = (case.crash.library or case.crash.frame or "").rpartition("/")[2]
         return f"{case.crash.signal} in {where}" if where else case.crash.signal
-    if case.outcome == "inconclusive" and case.device == "cpu":
-        return f"on the CPU, {case.code}"
-    return case.outcome if case.code is None else f"{case.outcome}, {case.code}"
+    return outcome(case) if case.code is None else f"{outcome(case)}, {case.code}"
+
+
+def outcome(case: Case) -> str:
+    """How it ended: what nobody expected on the GPU is no failure of its proof."""
+    return "on the CPU" if case.outcome == "inconclusive" and case.device == "cpu" else case.outcome
 
 
 def factor(number: float | None) -> str:

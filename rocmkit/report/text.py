@@ -9,14 +9,17 @@ from collections import Counter
 from collections.abc import Iterator
 
 from rocmkit.report import log, routes, summary, supposed, terminal, trials
-from rocmkit.report.drawing import ASCII_MARKS, INDENT, MARKS, STYLES, Style, fix_lines, label, style_of, wrapped
+from rocmkit.report.drawing import ASCII_MARKS, INDENT, MARKS, STYLES, Style, fix_lines, headed, label, style_of, wrapped
 from rocmkit.report.published import Fault, Judgement, Report
-from rocmkit.report.terminal import clean
+from rocmkit.words import said
+from rocmkit.words.columns import pad
 
 VERDICT_STYLES = {"blocked": "bold red", "degraded": "bold yellow", "ready": "bold green"}
 
 #: More checks than this that were skipped for one reason are counted, not named.
 _MANY = 12
+#: So few others are named with their reasons beside one that many share.
+_FEW = 3
 
 
 def render(report: Report, *, color: bool, unicode: bool, width: int = 100, named: frozenset[str] = frozenset()) -> str:
@@ -28,10 +31,10 @@ def render(report: Report, *, color: bool, unicode: bool, width: int = 100, name
 
 
 def _lines(report: Report, named: frozenset[str], style: Style, marks: dict[str, str], width: int) -> Iterator[str]:
-    yield style("bold", f"rocmkit doctor {report.rocmkit}") + f"  {clean(report.source)}, knowledge of {report.kb}"
+    yield from headed(f"rocmkit doctor {report.rocmkit}", f"{report.source}, knowledge of {report.kb}", style, width)
     yield ""
     for number, line in enumerate(supposed.lines(report)):
-        yield from wrapped("    " if number else "", style("bold", line) if number == 0 else line, width, indent=4)
+        yield from wrapped("    " if number else "", style("bold", said(line)) if number == 0 else line, width, indent=4)
     if report.compared:
         yield ""
     if report.log:
@@ -42,15 +45,16 @@ def _lines(report: Report, named: frozenset[str], style: Style, marks: dict[str,
     else:
         yield from _findings(report, style, marks, width)
     if report.trials:
-        yield style("bold", "Experiments") + f"  {trials.counted(report.trials)}"
+        yield from headed(said("Experiments"), trials.counted(report.trials), style, width)
         yield from trials.lines(report.trials, style, marks, width)
         yield ""
-    yield style("bold", "This is what was looked at" + (", with that changed" if report.what_if else ""))
+    yield style("bold", said("This is what was looked at" + (", with that changed" if report.what_if else "")))
     for part, text in summary.machine_lines(report.facts):
-        yield from wrapped(f"  {part:<8}", text, width, indent=10)
+        yield from wrapped("  " + pad(said(part), 8), text, width, indent=10)
     yield ""
     yield from _folded(report, style, marks, width)
-    yield style(VERDICT_STYLES.get(report.verdict, "bold"), summary.verdict_line(report))
+    kind = VERDICT_STYLES.get(report.verdict, "bold")
+    yield from (style(kind, line) for line in wrapped("", summary.verdict_line(report), width, indent=2))
 
 
 def _findings(report: Report, style: Style, marks: dict[str, str], width: int) -> Iterator[str]:
@@ -61,12 +65,12 @@ def _findings(report: Report, style: Style, marks: dict[str, str], width: int) -
             yield ""
     for judgement in report.results:
         if judgement.outcome == "crashed":
-            yield f"{style(STYLES['crashed'], marks['crashed'])} {judgement.code} crashed: {judgement.because}"
-            yield "    This is a bug in rocmkit; the other checks are not affected."
+            yield f"{style(STYLES['crashed'], marks['crashed'])} " + said(f"{judgement.code} crashed: {judgement.because}")
+            yield "    " + said("This is a bug in rocmkit; the other checks are not affected.")
             yield ""
     failures = list(summary.failures(report.facts))
     if failures:
-        yield style("bold", "Could not be read")
+        yield style("bold", said("Could not be read"))
         for name, reason, detail in failures:
             yield from wrapped(f"  {style(STYLES['gap'], marks['gap'])} ", f"{name} ({reason}): {detail}", width, indent=4)
         yield ""
@@ -78,19 +82,19 @@ def _findings(report: Report, style: Style, marks: dict[str, str], width: int) -
 def _log(report: Report, told: log.LogReport, style: Style, marks: dict[str, str], width: int) -> Iterator[str]:
     """What the log tells. A way out that a finding on the machine prints too stands there."""
     below = {fault.fix: one.code for one in summary.findings(report) for fault in one.findings if fault.fix}
-    yield style("bold", "In the log") + f"  {terminal.line(told.source)}, {summary.counted(told.lines, 'line')}"
+    yield from headed(said("In the log"), f"{terminal.line(told.source)}, {summary.counted(told.lines, 'line')}", style, width)
     yield ""
     yield from log.body(told, style, marks, width, below)
     yield ""
     if below:
-        yield style("bold", "On the machine")
+        yield style("bold", said("On the machine"))
         yield ""
 
 
 def _fault(judgement: Judgement, fault: Fault, style: Style, marks: dict[str, str], width: int) -> Iterator[str]:
     mark = style(STYLES[judgement.severity], f"{marks[judgement.severity]} {judgement.code}")
-    likely = " (likely)" if fault.confidence == "likely" else ""
-    yield f"{mark} {style('bold', judgement.title)}{likely}"
+    likely = f" ({said('likely')})" if fault.confidence == "likely" else ""
+    yield f"{mark} {style('bold', said(judgement.title))}{likely}"
     yield from wrapped("    ", fault.message, width, indent=4)
     for seen in fault.seen:
         yield from wrapped(label("seen"), f"{seen.where}: {seen.what}", width, indent=INDENT)
@@ -122,7 +126,7 @@ def _folded(report: Report, style: Style, marks: dict[str, str], width: int) -> 
     if len(by_reason) == 1:
         yield from wrapped("- ", f"{summary.counted(number, 'check')} not made: {next(iter(by_reason))}", width, indent=2)
     elif by_reason:
-        yield f"- {number} checks not made:"
+        yield "- " + said(f"{number} checks not made:")
         for reason, codes in by_reason.items():
             which = ", ".join(codes) if len(codes) <= _MANY else f"{len(codes)} checks"
             yield from wrapped("    ", f"{which}: {reason}", width, indent=6)
@@ -131,7 +135,10 @@ def _folded(report: Report, style: Style, marks: dict[str, str], width: int) -> 
         # A reason that many share, such as that there is no GPU, says more than their codes.
         shared = [reason for reason, count in Counter(idle.values()).items() if count > _MANY]
         named = [code for code, reason in idle.items() if reason not in shared]
-        line = f"{summary.counted(len(idle), 'check')} with nothing to judge here: {'; '.join(filter(None, [*shared, ', '.join(named)]))}"
+        if shared and len(named) <= _FEW:
+            named = [f"{code}: {idle[code]}" for code in named]
+        why = "; ".join(filter(None, [*shared, ("; " if shared and len(named) <= _FEW else ", ").join(named)]))
+        line = f"{summary.counted(len(idle), 'check')} with nothing to judge here: {why}"
         yield from wrapped("- ", line, width, indent=2)
     if passed or by_reason or idle:
         yield ""

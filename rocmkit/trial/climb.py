@@ -12,8 +12,8 @@ from rocmkit.trial.values import Run, Trial
 from rocmkit.trial.words import BROKEN_OFF
 from rocmkit.trial.work import worker
 
-#: What is told before each stage: its number from 1, how many there are, the stage, and the seconds that all took so far.
-Tell = Callable[[int, int, Stage, float], None]
+#: What is told before each stage: its number from 1, how many there are, and the stage.
+Tell = Callable[[int, int, Stage], None]
 
 #: Stages that show that the GPU answers, the plainest first, and the worker's name for what they do.
 _QUESTIONS = {"copy": "copy", "ctranslate2-copy": "ct2_copy"}
@@ -40,7 +40,7 @@ def climb(
     try:
         for number, stage in enumerate(stages, 1):
             if tell:
-                tell(number, len(stages), stage, sum(trial.seconds for trial in trials))
+                tell(number, len(stages), stage)
             why = ground(stage, trials, budget_s=budget_s)
             trials.append(_skipped(stage, why) if why else _made(fitted(stage, trials), run, python))
     except KeyboardInterrupt:

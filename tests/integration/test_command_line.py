@@ -96,6 +96,11 @@ def test_only_and_skip() -> None:
     assert "RK201" not in [r["code"] for r in from_("no-access", "--json", "--skip", "rk201").json["results"]]
 
 
+def test_what_has_nothing_to_judge_is_told_with_its_reason() -> None:
+    told = " ".join(from_("no-gpu").out.split())
+    assert "with nothing to judge here: no AMD GPU was found on this machine; RK115: this is not WSL" in told
+
+
 def test_strict_makes_warnings_count() -> None:
     assert (from_("igpu-plus-dgpu").code, from_("igpu-plus-dgpu", "--strict").code) == (0, 1)
 
@@ -120,7 +125,7 @@ def test_strict_makes_warnings_count() -> None:
         (("explain", "kfd-permision"), "did you mean kfd-permission"),
         (("bisect", "--", "/etc/passwd"), "rocmkit bisect -- python /etc/passwd"),
         (("doctor", "--try", "-o", "/no/such/report"), "cannot write /no/such/report"),
-        (("nonsense",), "No such command"),
+        (("nonsense",), "no command is called 'nonsense'"),
     ],
 )
 def test_usage_errors_say_what_and_what_next(arguments: tuple[str, ...], words: str) -> None:

@@ -16,6 +16,7 @@ import pytest
 from msgspec.structs import replace
 
 from rocmkit.kb.backends import backend
+from rocmkit.smoke import bring as bringing
 from rocmkit.smoke.bring import bring, brought
 from rocmkit.smoke.choose import Environment, Wish, choose
 from rocmkit.smoke.models import Places, finder
@@ -41,7 +42,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         package.write_text(PACKAGE.format(url=url))
         monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        monkeypatch.setattr("rocmkit.smoke.bring._WAIT_S", 0.05)
+        monkeypatch.setattr(bringing, "_WAIT_S", 0.05)
         yield made
 
 

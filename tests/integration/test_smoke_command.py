@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -342,8 +343,13 @@ def test_what_is_missing_is_listed_with_what_brings_it(home: Home, tmp_path: Pat
     assert f"rocmkit smoke {FIRST} --all" in cases[FIRST]["commands"][0]
     assert "CC-BY-NC-4.0, which forbids commercial use" in cases["mms"]["because"]
     text = home.smoke(code=3).out
+    assert all(re.search(rf"^· (?:.*, )?{name}(?:,|$)", text, re.MULTILINE) for name in cases)
+    assert len(text.splitlines()) < 60 and "as in `rocmkit smoke " in text
+    markdown = home.smoke("--format", "markdown", code=3).out
     for case in cases.values():
-        assert all(command in text for command in case["commands"])
+        assert all(command in markdown for command in case["commands"])
+    named = home.smoke("mms", code=3).out
+    assert all(command in named for command in cases["mms"]["commands"])
 
 
 def test_all_tells_what_could_not_be_brought(home: Home, tmp_path: Path) -> None:
@@ -455,7 +461,7 @@ def test_help_is_quick_and_imports_nothing_for_it() -> None:
         ran = rocmkit("smoke", "--help")
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         took.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)  # what the machine does beside is not counted
-        assert ran.code == 0 and "Examples:" in ran.out and "130 interrupted" in ran.out
+        assert ran.code == 0 and "Examples:" in ran.out and "130  interrupted" in ran.out
     assert min(took) < 0.15
     heavy = ("re2", "yaml", "msgspec", "rich", "psutil", "rocmkit.kb", "rocmkit.smoke", "rocmkit.report.smoke")
     code = f"import sys; from rocmkit.cli import cli; print([name for name in {heavy} if name in sys.modules])"

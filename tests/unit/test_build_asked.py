@@ -44,6 +44,7 @@ def test_names(typed: list[str], found: tuple[str, ...]) -> None:
         ([], "names no architecture", "native"),
         ([" , "], "names no architecture", "native"),
         (["gfx905"], "no GPU architecture that is known", "gfx904 or gfx906 or"),
+        (["gfx960"], "no GPU architecture that is known", "did you mean gfx906 or"),
         (["gfx960"], "no GPU architecture that is known", "gfx950"),
         (["GFX906"], "no GPU architecture", "did you mean gfx906"),
         (["mi50"], "no GPU architecture", "did you mean gfx906?"),

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-import rocmkit.smoke.inside.backends as folder
 from rocmkit.doctor.check import all_checks
 from rocmkit.kb.backends import Backend, backend, backends, system_of
 from rocmkit.kb.issues import issues
 from rocmkit.kb.systems import systems
+from rocmkit.smoke.inside import backends as folder
 
 FILES = {path.stem for path in Path(str(folder.__file__)).parent.glob("*.py")} - {"__init__"}
 PAGES = {check.id for check in all_checks()} | {issue.id for issue in issues()}

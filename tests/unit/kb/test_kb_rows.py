@@ -60,15 +60,18 @@ def test_arch(name: str) -> None:
 
 def test_integrated() -> None:
     found = [arch for name in kb.archs() if (arch := kb.arch(name))]
-    assert {arch.gfx for arch in found if arch.integrated} == {
+    assert {arch.gfx for arch in found if arch.integrated} >= {
         *("gfx801", "gfx810", "gfx902", "gfx909", "gfx90c", "gfx1013", "gfx1033", "gfx1035", "gfx1036", "gfx1103"),
         *("gfx1150", "gfx1151", "gfx1152", "gfx1153"),
     }
+    assert not any(
+        arch.integrated for arch in found if arch.gfx in {"gfx900", "gfx906", "gfx90a", "gfx942", "gfx1030", "gfx1100", "gfx1201"}
+    )
 
 
 def test_pci() -> None:
     rows = kb.pci_names()
-    assert len(rows) == 198
+    assert len(rows) >= 198
     for row in rows:
         assert re.fullmatch(r"[0-9a-f]{4}", row.device_id)
         assert row.gfx is None or row.gfx in kb.archs()
@@ -77,8 +80,7 @@ def test_pci() -> None:
 
 def test_torch_wheels() -> None:
     rows = kb.torch_wheels()
-    assert len(rows) == 31
-    assert len({(row.torch, row.rocm) for row in rows}) == 31
+    assert len({(row.torch, row.rocm) for row in rows}) == len(rows) >= 31
     for older, newer in pairwise(rows):
         assert (Version(older.torch), Version(older.rocm)) < (Version(newer.torch), Version(newer.rocm))
         assert older.since <= newer.since

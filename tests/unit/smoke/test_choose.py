@@ -7,10 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from click import Context
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from rocmkit.cli.options import memory
+from rocmkit.cli.smoke import smoke
 from rocmkit.errors import UsageError
 from rocmkit.kb.backends import Backend, BackendModel, backend, backends
 from rocmkit.smoke.choose import Environment, Wish, _without_model, choose, named, size_of
@@ -192,6 +195,16 @@ def test_a_model_that_is_missing_is_skipped_with_its_size_and_licence() -> None:
     assert skip.commands == ("rocmkit smoke openai-whisper --all",)
     there = one("mms", pythons={"mms": "/x"}).skip
     assert there is not None and there.commands == ("rocmkit smoke mms --all --python /venv/bin/python",)
+
+
+@pytest.mark.parametrize("typed", ["8GiB", "7680MiB", "8GB", "7.7GB", "123456789B"])
+def test_the_limit_on_memory_stands_in_the_command_that_brings_a_model(typed: str) -> None:
+    limit = memory(Context(smoke), smoke.params[0], typed)
+    skip = one("openai-whisper", max_vram_bytes=limit).skip
+    assert skip is not None and skip.commands
+    said = skip.commands[0].partition(" --max-vram ")[2]
+    again = memory(Context(smoke), smoke.params[0], said)
+    assert limit and again and limit - 1024 < again <= limit
 
 
 def test_a_model_that_is_not_whole_counts_as_missing() -> None:

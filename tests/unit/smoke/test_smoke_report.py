@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 
 import jsonschema
 import pytest
@@ -18,6 +17,7 @@ from rocmkit.smoke.judge import judge
 from rocmkit.smoke.observed import Skip
 from rocmkit.smoke.result import Smoke
 from rocmkit.smoke.verdict import verdict
+from tests.support.pages import Parsed
 from tests.support.smokecases import GOOD, MI50, ON_CPU, every, trial, with_main
 from tools.schema import schema
 
@@ -69,6 +69,29 @@ def test_nothing_ran() -> None:
     assert "RTF" not in shown
 
 
+def test_many_that_were_skipped_are_told_by_why_and_fit_a_small_terminal() -> None:
+    why = {"torch is not installed in /venv; and more": ("mms", "xls-r", "kotoba-whisper"), "no model": ("faster-whisper", "espnet")}
+    cases = [
+        judge(replace(SKIPPED, backend=name, skip=replace(MISSING, because=because)), backend(name))
+        for because, names in why.items()
+        for name in names
+    ]
+    shown = text.render(verdict(cases, []), color=False, unicode=True, width=80).partition("Skipped\n")[2]
+    assert "mms, xls-r, kotoba-whisper\n    because torch is not installed in /venv\n" in shown
+    assert "faster-whisper, espnet\n    because no model\n" in shown
+    assert "`rocmkit smoke mms`" in shown
+    assert len(shown.splitlines()) < 10
+    few = text.render(verdict(cases[:4], []), color=False, unicode=True, width=80)
+    assert few.count("rocmkit smoke faster-whisper --all") == 4
+
+
+def test_what_ran_on_the_processor_is_said_so_in_every_form() -> None:
+    found = verdict([judge(replace(GOOD, device="cpu", main=ON_CPU), FASTER)], [])
+    assert found.cases[0].outcome == "inconclusive"
+    forms = text.render(found, color=False, unicode=True), smokemarkdown.render(found), smokehtml.render(found)
+    assert all("on the CPU" in shown and "inconclusive" not in shown for shown in forms)
+
+
 def test_markdown_has_one_table_and_no_html_of_others() -> None:
     shown = smokemarkdown.render(FOUND)
     rows = [line for line in shown.splitlines() if line.startswith("|")]
@@ -78,29 +101,9 @@ def test_markdown_has_one_table_and_no_html_of_others() -> None:
     assert [line for line in shown.splitlines() if line.startswith("# ")] == []
 
 
-class _Page(HTMLParser):
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag != "meta":
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attrs for name, attrs in self.tags if name == tag]
-
-
 def test_html_is_whole_and_needs_nothing_else() -> None:
     shown = smokehtml.render(FOUND)
-    page = _Page(shown)
+    page = Parsed(shown)
     assert page.open == []
     assert not page.all("script") and not page.all("img") and not page.all("link")
     assert "http" not in shown.replace("https://", "http") or not re.search(r'(?:src|href)="http', shown)
@@ -125,7 +128,7 @@ def test_json_follows_its_schema() -> None:
 @settings(max_examples=20, deadline=None, phases=[Phase.reuse, Phase.generate])  # to make such values smaller takes minutes
 @given(every(Smoke))
 def test_every_form_takes_every_value(found: Smoke) -> None:
-    page = _Page(smokehtml.render(found))
+    page = Parsed(smokehtml.render(found))
     assert page.open == []
     assert len([attrs for attrs in page.all("th") if attrs.get("scope") == "row"]) == len(found.cases)
     rows = [line for line in smokemarkdown.render(found).splitlines() if line.startswith("|")]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rocmkit.smoke import watch as watching
 from rocmkit.smoke.observed import Watched
 from rocmkit.smoke.watch import Watcher, environment, kfd_device
 from tests.support.kernel_tree import CONTAINER, GFX906, MIB, Kernel, crowd
@@ -85,7 +86,7 @@ def test_a_kernel_that_does_not_answer_is_not_waited_for(tmp_path: Path, monkeyp
         return set()
 
     monkeypatch.setattr(watcher._kfd, "processes", late)
-    monkeypatch.setattr("rocmkit.smoke.watch._ANSWER_S", 0.2)
+    monkeypatch.setattr(watching, "_ANSWER_S", 0.2)
     kernel.process(os.getpid())
     watcher.started(os.getpid())
     time.sleep(0.2)
