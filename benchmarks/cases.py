@@ -83,11 +83,12 @@ class Cases:
 
     def _start(self) -> list[Case]:
         ours = [Case("start", "rocmkit", ("rocmkit", option), self.rocmkit, budget_s=START_S) for option in ("--help", "--version")]
+        ours.append(Case("start", "rocmkit", ("rocmkit", "--lang", "ja", "--help"), self.rocmkit, budget_s=START_S))
         theirs = [Case("start", name, (argv[0], "--help"), self.venvs[name]) for name, argv in RIVALS.items()]
         return [*ours, *theirs, Case("start", "python", ("python", "-c", "pass"), self.rocmkit)]
 
     def _bare(self, group: str, **more: Any) -> list[Case]:
-        ours = [self._doctor(group, *options, budget_s=BARE_S, **more) for options in ((), ("--json",))]
+        ours = [self._doctor(group, *options, budget_s=BARE_S, **more) for options in ((), ("--json",), ("--lang", "ja"))]
         return [*ours, *self._rivals(group, **more)]
 
     def _with_torch(self) -> list[Case]:

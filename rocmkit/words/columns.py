@@ -12,12 +12,12 @@ _HAS_WIDE = re.compile(f"[{_WIDE}]")
 #: What must not begin a line, and what must not end one (JIS X 4051).
 _NEVER_FIRST = "、。，．・：；？！）」』】〉》〕｝ーぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ々…)]},.:;!?"
 _NEVER_LAST = "（「『【〈《〔｛([{"
-#: What holds together: a run without blanks of narrow letters, or one wide one, each with the blanks before it.
 _COMMAND = re.compile(r"`[^`]+`")
 #: In place of a blank where no line may end; a letter that no text has.
 _HELD = "\ue000"
 #: Room for what stands before and behind a command without a blank.
 _BESIDE = 4
+#: What holds together: a run without blanks of narrow letters, or one wide one, each with the blanks before it.
 _PIECE = re.compile(rf"\s*(?:[{_WIDE}]|[^\s{_WIDE}]+)")
 
 

@@ -37,6 +37,8 @@ _ENGLISH = re.compile(r"(?:(?<![\w./`=~-])[a-z]{2,}(?![\w./`=~-]).*?){4}")
 _WIDE = "[\u3001-\u30ff\u4e00-\u9fff\uff08\uff09]"
 #: Sentences inside sentences inside sentences.
 _DEPTH = 4
+#: So many answers are kept.
+_KEPT = 8192
 #: So many parts may be one sentence that has joints in itself.
 _TOGETHER = 4
 #: What is longer is no sentence of ours.
@@ -56,7 +58,14 @@ class Shapes:
     """A catalogue that is asked for filled-in sentences. `told` maps English templates to those of another language."""
 
     def __init__(self, told: Mapping[str, str]) -> None:
-        self._told = {**_single_sentences(told), **told}
+        self._whole = told
+        self._given: set[str] = set()  # what was answered: lines are wrapped after they were told
+
+    @functools.cached_property
+    def _told(self) -> dict[str, str]:
+        """Every template, and the sentences of those of several."""
+        whole = dict(self._whole.items())
+        return {**_single_sentences(whole), **whole}
 
     @functools.cached_property
     def _by_word(self) -> dict[str, list[str]]:
@@ -67,19 +76,24 @@ class Shapes:
                 found.setdefault(max(_WHOLE_WORD.findall(_PLACEHOLDER.sub("\0", template)), key=len, default=""), []).append(template)
         return found
 
-    @functools.lru_cache(maxsize=8192)  # noqa: B019 - there is one catalogue in a process
+    @functools.lru_cache(maxsize=_KEPT)  # noqa: B019 - there is one catalogue in a process
     def say(self, text: str, depth: int = 0) -> str:
         """`text` in the other language, or as it is where neither it nor a part of it is known."""
         plain = text.strip()
-        if not plain or len(plain) > _LONGEST or depth > _DEPTH or not _WORD.search(plain):
+        if not plain or len(plain) > _LONGEST or depth > _DEPTH or not _WORD.search(plain) or text in self._given:
             return text
-        told = self._told.get(plain)
+        told = self._whole.get(plain) or self._told.get(plain)
         if told is None:
             whole = self._filled(plain, depth)
             if whole is None or _english(whole):
                 whole = min(filter(None, (whole, self._in_parts(plain, depth))), key=_left, default=None)
             told = whole if whole and not _LOWER.search(whole) else self._otherwise(plain, depth, whole)
-        return text.replace(plain, told, 1) if told else text
+        if not told:
+            return text
+        if len(self._given) >= _KEPT:
+            self._given.clear()
+        self._given.add(answer := text.replace(plain, told, 1))
+        return answer
 
     def _filled(self, text: str, depth: int) -> str | None:
         capital = text[0].isupper() and text[1:2].islower()  # it may begin a sentence that was the rest of one

@@ -15,7 +15,7 @@ from babel.messages.mofile import write_mo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rocmkit.words.catalogue import unpacked
+from rocmkit.words.catalogue import Catalogue
 from rocmkit.words.shapes import Shapes, known_by, shape_of
 from tools.words.catalogue import KEPT, load, path_of, sources, told
 from tools.words.faults import faults
@@ -40,15 +40,23 @@ def compiled(messages: dict[str, str]) -> bytes:
 def test_read_as_gettext_reads_it(messages: dict[str, str]) -> None:
     data = compiled(messages)
     oracle = gettext.GNUTranslations(io.BytesIO(data))
-    read = unpacked(data)
-    assert read.keys() == messages.keys()
-    assert all(oracle.gettext(message) == string for message, string in read.items())
+    assert all(oracle.gettext(message) == string for message, string in Catalogue([data]).items())
+    alone = Catalogue([data])
+    assert all(alone[message] == oracle.gettext(message) for message in messages)
+    assert set(alone) == set(messages)
+    assert "b" * 21 not in alone
+
+
+def test_several_files_are_one_catalogue() -> None:
+    both = Catalogue([compiled({"a": "あ"}), compiled({"b": "い"})])
+    assert dict(both) == {"a": "あ", "b": "い"}
+    assert (both["a"], both.get("b"), both.get("c"), len(both)) == ("あ", "い", None, 2)
 
 
 @given(st.binary(max_size=200))
 def test_bytes_that_are_no_catalogue(data: bytes) -> None:
     try:
-        unpacked(data)
+        dict(Catalogue([data]).items())
     except ValueError:
         return
 
@@ -57,7 +65,7 @@ def test_bytes_that_are_no_catalogue(data: bytes) -> None:
 def test_a_catalogue_that_is_cut_off(cut: int) -> None:
     data = compiled({"one thing": "一つ", "two things": "二つ"})
     try:
-        assert unpacked(data[:-cut] if cut else data)
+        assert Catalogue([data[:-cut] if cut else data])
     except ValueError:
         return
 
