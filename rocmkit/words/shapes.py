@@ -33,7 +33,7 @@ _JOINTS = tuple(
     for joint in (r"(?<=[.!?]) (?=[A-Z`(])", "; ", ": ", r"(?<=RK\d\d\d) ", r" (?=\([^()]*\)$)", ", ")
 )
 #: Four words of English: what is no name, number, path or list.
-_ENGLISH = re.compile(r"(?:(?<![\w./`=~-])[a-z]{2,}(?![\w./`=~-]).*?){4}")
+_ENGLISH = re.compile(r"(?:(?<![\w./`'=~-])[a-z]{2,}(?![\w./`=~-]).*?){4}")
 _WIDE = "[\u3001-\u30ff\u4e00-\u9fff\uff08\uff09]"
 #: Sentences inside sentences inside sentences.
 _DEPTH = 4
@@ -43,6 +43,11 @@ _KEPT = 8192
 _TOGETHER = 4
 #: What is longer is no sentence of ours.
 _LONGEST = 6000
+#: So many letters are compared for one text, counted again for each part that they are in, and so many for each of very many. A line on
+#: eight GPUs takes 100,000, nearly all others a few hundred.
+_MOST, _EACH = 500_000, 5_000
+#: Blanks in text of others that look like those which putting sentences together leaves, and what stands for them meanwhile.
+_BLANK, _HELD = re.compile(rf"(?<=[。、]) |(?<={_WIDE}) (?={_WIDE})"), "\ue000"
 
 
 class Shape(NamedTuple):
@@ -51,7 +56,12 @@ class Shape(NamedTuple):
     template: str
     fixed: tuple[str, ...]
     names: tuple[str, ...]
+    in_code: tuple[bool, ...]  # values in backquotes: they are typed as they stand
     weight: int  # letters that are fixed: of two shapes that fit, the one that says more is meant
+
+
+class _TooMuch(Exception):
+    """A text was put together of so many parts that it is none of ours."""
 
 
 class Shapes:
@@ -59,6 +69,7 @@ class Shapes:
 
     def __init__(self, told: Mapping[str, str]) -> None:
         self._whole = told
+        self._left = _MOST  # letters that may still be compared for the text that is asked for
         self._given: set[str] = set()  # what was answered: lines are wrapped after they were told
 
     @functools.cached_property
@@ -76,9 +87,16 @@ class Shapes:
                 found.setdefault(max(_WHOLE_WORD.findall(_PLACEHOLDER.sub("\0", template)), key=len, default=""), []).append(template)
         return found
 
-    @functools.lru_cache(maxsize=_KEPT)  # noqa: B019 - there is one catalogue in a process
-    def say(self, text: str, depth: int = 0) -> str:
+    def say(self, text: str) -> str:
         """`text` in the other language, or as it is where neither it nor a part of it is known."""
+        self._left = min(max(self._left, 0) + _EACH, _MOST)
+        try:
+            return self._say(_BLANK.sub(_HELD, text)).replace(_HELD, " ")
+        except _TooMuch:
+            return text
+
+    @functools.lru_cache(maxsize=_KEPT)  # noqa: B019 - there is one catalogue in a process
+    def _say(self, text: str, depth: int = 0) -> str:
         plain = text.strip()
         if not plain or len(plain) > _LONGEST or depth > _DEPTH or not _WORD.search(plain) or text in self._given:
             return text
@@ -96,6 +114,9 @@ class Shapes:
         return answer
 
     def _filled(self, text: str, depth: int) -> str | None:
+        self._left -= len(text)
+        if self._left < 0:
+            raise _TooMuch
         capital = text[0].isupper() and text[1:2].islower()  # it may begin a sentence that was the rest of one
         fits = [
             (shape, values)
@@ -105,7 +126,7 @@ class Shapes:
             if known_by(shape := shape_of(template)) and (values := fit(shape, one)) is not None
         ]
         for shape, values in sorted(fits, key=_fitness):
-            told = [self._value(value, depth + 1) for value in values]
+            told = [value if code else self._value(value, depth + 1) for value, code in zip(values, shape.in_code, strict=True)]
             # What would be more English than not is another sentence, which only looks like this one.
             if sum(map(_english, told)) <= 2 * shape.weight:
                 return _closed(_with(self._told[shape.template], dict(zip(shape.names, told, strict=True))))
@@ -116,22 +137,22 @@ class Shapes:
         put behind parts."""
         ways = [told]
         if text[0] == "(" and text[-1] == ")":
-            ways.append(f"({self.say(text[1:-1], depth + 1)})")
+            ways.append(f"({self._say(text[1:-1], depth + 1)})")
         elif text[-1] == "." and not text.endswith(".."):
-            ways.append(self.say(text[:-1], depth + 1) + "。")
-        elif told is None and text[-1] not in "!?:" and (stopped := self._told.get(f"{text}.") or self._filled(f"{text}.", depth)):
+            ways.append(self._say(text[:-1], depth + 1) + "。")
+        elif text[-1] not in "!?:" and (stopped := self._told.get(f"{text}.") or self._filled(f"{text}.", depth)):
             ways.append(stopped.rstrip("。"))
         best = min(filter(None, ways), key=_left, default=None)
         return best if best is not None and best.rstrip("。") != text.rstrip(".") else None
 
     def _value(self, value: str, depth: int) -> str:
         """A value in the other language: a sentence, or a list whose last two are joined by a word."""
-        told = self.say(value, depth)
+        told = self._say(value, depth)
         parts = re.split(r" (?:and|or) ", value)
         if told == value and all(part in self._told for part in parts):
             return "、".join(self._told[part] for part in parts)
-        if told == value and (listed := re.fullmatch(r"(\S+(?:, \S+)*) (and|or) (\S+)", value)):
-            most = listed[1].replace(", ", "、")
+        if told == value and (listed := re.fullmatch(r"(\S+(?:(?:,| and| or) \S+)*) (and|or) (\S+)", value)):
+            most = re.sub("(?:,| and| or) ", "、", listed[1])
             return f"{most}、{listed[3]}" if listed[2] == "and" else f"{most}、または {listed[3]}"
         return told
 
@@ -156,13 +177,14 @@ class Shapes:
                     break
             else:
                 end = at + 1
-                yield self.say(parts[at], depth)
+                yield self._say(parts[at], depth)
             yield from parts[end : end + 1]
             at = end + 1
 
 
 def _single_sentences(told: Mapping[str, str]) -> dict[str, str]:
-    """The sentences of messages of several: where a line has room for one alone, or the first depends on the machine."""
+    """The sentences of messages of several: where a line has room for one alone, or the first depends on the machine. And what stands
+    before a detail."""
     found: dict[str, str] = {}
     for template, string in told.items():
         if ". " in template:
@@ -170,6 +192,9 @@ def _single_sentences(told: Mapping[str, str]) -> dict[str, str]:
             values = [sorted(_PLACEHOLDER.findall(one)) for one in ours]
             if len(ours) == len(theirs) and values == [sorted(_PLACEHOLDER.findall(one)) for one in theirs]:
                 found.update(zip(ours, theirs, strict=True))
+        head, detail = template.rpartition(": {")[::2]
+        if head and head.count("{") < 2 and string.endswith(f": {{{detail}") and "{" not in detail:  # a detail may be a program's own words
+            found[head] = string.removesuffix(f": {{{detail}")
     return found
 
 
@@ -178,8 +203,9 @@ def shape_of(template: str) -> Shape:
     """The shape of a template."""
     pieces = _PLACEHOLDER.split(template)
     fixed, names = pieces[::2], pieces[1::2]
+    in_code = tuple("".join(fixed[: number + 1]).count("`") % 2 == 1 for number in range(len(names)))
     weight = sum(len("".join(_WORD.findall(part))) for part in fixed)
-    return Shape(template, tuple(fixed), tuple(names), weight)
+    return Shape(template, tuple(fixed), tuple(names), in_code, weight)
 
 
 def known_by(shape: Shape) -> bool:
@@ -243,9 +269,7 @@ def _with(template: str, values: Mapping[str, str]) -> str:
 def _split(joint: re.Pattern[str], text: str) -> list[str]:
     """Parts and what joins them, by turns. At a colon only the first counts."""
     parts, at = [], 0
-    for found in joint.finditer(text):
-        if found.start() != at:
-            break
+    while found := joint.match(text, at):  # a search would look for a beginning at every letter
         parts += [found[1], found[2]]
         at = found.end()
         if found[2] == ": ":
@@ -255,4 +279,4 @@ def _split(joint: re.Pattern[str], text: str) -> list[str]:
 
 def _closed(text: str) -> str:
     """Text in a language that has no blanks between its words, and none behind a full stop."""
-    return re.sub(rf"(?<=[。、]) |(?<={_WIDE}) (?={_WIDE})", "", text)
+    return _BLANK.sub("", text)

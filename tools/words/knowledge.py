@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import yaml
 
-from rocmkit.cli import cli
 from rocmkit.doctor.check import all_checks
 from rocmkit.words.blocks import blocks
+from tools.man import commands
 from tools.words.sentences import is_prose
 
 #: Fields of YAML that hold what people read.
@@ -70,30 +68,18 @@ def _said(value: Any, *, said: bool) -> Iterator[str]:
         for inside in value:
             yield from _said(inside, said=said)
     elif said and isinstance(value, str):
-        yield from (text for _, text, _ in blocks(value) if is_prose(text))
+        yield from (text for _, text in blocks(value) if is_prose(text))
 
 
 def of_pages() -> Iterator[str]:
     """The prose on the checks' own pages, block by block, without the names of sources."""
     for check in all_checks():
-        for _, text, _ in blocks(check.page.partition("\n## Sources")[0]):
+        for _, text in blocks(check.page.partition("\n## Sources")[0]):
             if text:
                 yield text
 
 
 def of_help() -> Iterator[str]:
-    """What the help of the commands says: paragraphs, and the words beside examples."""
-    for command in (cli, *cli.commands.values()):
-        yield from _help(command)
-
-
-def _help(command: click.Command) -> Iterator[str]:
-    for text in filter(None, (command.help, command.epilog)):
-        for part in re.split(r"\n\s*\n", text):
-            if "\b" not in part:
-                yield " ".join(part.split())
-            else:
-                for line in part.split("\n"):
-                    *_, words = re.split(r" {2,}", line.strip())
-                    if is_prose(words):
-                        yield words
+    """What the help of the commands says in paragraphs; their options, exit codes and examples are values in the code."""
+    for _, command, _ in commands():
+        yield from command.paragraphs

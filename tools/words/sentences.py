@@ -1,48 +1,40 @@
 """The sentences that Python code says: its constants and f-strings, each as a template with named placeholders.
 
-Code marks nothing: what reads like prose is a sentence. A conditional inside an f-string, or a local name that is bound to one, becomes
-several whole sentences, so that whoever translates never sees half of one.
+Code marks nothing: what reads like prose is a sentence.
 """
 
 from __future__ import annotations
 
 import ast
-import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import IO, Any
+
+from tools.words.forms import Forms, bound_once
 
 #: Calls whose arguments are for machines: patterns, paths, keys, names.
 _MACHINES = frozenset(
-    re.findall(
-        r"\w+",
-        """
-    compile fullmatch match search sub findall finditer split rsplit startswith endswith strip lstrip rstrip removeprefix
-    removesuffix partition rpartition replace encode find index count get getenv Path Literal Bug run joinpath open TypeVar
-    namedtuple NewType
-""",
+    (
+        *("compile", "fullmatch", "match", "search", "sub", "findall", "finditer"),
+        *("split", "rsplit", "partition", "rpartition", "startswith", "endswith"),
+        *("strip", "lstrip", "rstrip", "removeprefix", "removesuffix"),
+        *("replace", "encode", "find", "index", "count", "get", "getenv", "Path", "joinpath", "open", "run"),
+        *("Literal", "Bug", "TypeVar", "namedtuple", "NewType"),
     )
 )
 #: Keywords that take what is to be typed, or is read by programs.
 _TYPED = frozenset(
-    re.findall(
-        r"\w+",
-        """
-    commands verify argv env command code script schema needs encoding errors prefix suffix metavar
-""",
+    (
+        *("commands", "verify", "argv", "env", "command", "code", "script"),
+        *("schema", "needs", "encoding", "errors", "prefix", "suffix", "metavar"),
     )
 )
-#: Calls whose first argument, or `label`, is drawn though it is one word alone, or a row of such.
-_SINGLE = frozenset(("label", "said", "text", "table", "_commands", "_labelled"))
-#: So many whole sentences may come of one f-string.
-_MOST = 16
-
-#: What Markdown begins a line with: the rest is looked up by itself.
-_MARKUP = re.compile(r"^(?:#+|-|\||\{before\}) ")
+#: Calls whose first argument, or `label` or `doing`, is drawn though it is one word alone, or a row of such.
+_SINGLE = frozenset(("label", "said", "text", "table", "progress", "_commands", "_labelled"))
 #: What is a command line from its first word on.
 _TYPED_LINE = re.compile(r"(?:sudo |pip install -|python3? -|\0 -[cm]|import |export |rocmkit [a-z]+ (?:-|[a-z]+\.|[a-z0-9-]+ --)) ?")
 _PLACEHOLDER = re.compile(r"\{[a-z_0-9]+\}")
-_PROSE = re.compile(r"[A-Za-z]{2,}[,;:.)]* (?:\0|[A-Za-z(`'\"])|\0[,:;]? [a-z]{2,}")
+_PROSE = re.compile(r"\b[Aa] [a-z]{2,}|(?:[A-Za-z]{2,}|'s)[,;:.)]* (?:\0|[A-Za-z(`'\"])|\0[,:;]? [a-z]{2,}")
 
 
 def extract(fileobj: IO[bytes], keywords: Any, comment_tags: Any, options: Any) -> Iterator[tuple[int, None, str, list[str]]]:
@@ -77,7 +69,7 @@ class _Finder(ast.NodeVisitor):
         self._listed: dict[str, list[ast.expr]] = {}  # what a comprehension goes through, by the name it has there
 
     def _body(self, node: Any) -> None:
-        before, self._bound = self._bound, self._bound | (_bound_once(node) if isinstance(node, ast.FunctionDef) else {})
+        before, self._bound = self._bound, self._bound | (bound_once(node) if isinstance(node, ast.FunctionDef) else {})
         self._glued |= {id(self._bound[name]) for name in _only_glued(node) if name in self._bound}
         if not isinstance(node, ast.Module):
             for decorator in node.decorator_list:
@@ -152,7 +144,7 @@ class _Finder(ast.NodeVisitor):
             for word in self._one_of(node.args[1]):
                 self.found += [(node.lineno, f"{{number}} {word}"), (node.lineno, f"{{number}} {word}s")]
         if name in _SINGLE:
-            for one in (*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg == "label")):
+            for one in (*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg in ("label", "doing"))):
                 for value in (one.body, one.orelse) if isinstance(one, ast.IfExp) else one.elts if isinstance(one, ast.Tuple) else (one,):
                     self._word(value)
         for argument in node.args:
@@ -188,7 +180,7 @@ class _Finder(ast.NodeVisitor):
     def _say(self, node: ast.expr) -> None:
         if id(node) in self._used:
             return
-        forms = _Forms(self._bound)
+        forms = Forms(self._bound)
         for form in forms.of(node):
             if is_prose(form):
                 self.found.append((node.lineno, form))
@@ -197,94 +189,19 @@ class _Finder(ast.NodeVisitor):
             self.visit(inside)
 
 
-class _Forms:
-    """The whole sentences that an expression can become."""
-
-    def __init__(self, bound: dict[str, ast.expr]) -> None:
-        self.used: set[int] = set()
-        self.values: list[ast.expr] = []  # what stands in placeholders, and may say something too
-        self._bound = bound
-        self._names: dict[str, str] = {}
-
-    def of(self, node: ast.expr) -> list[str]:
-        found = self._texts(node)
-        return [_MARKUP.sub("", text.strip()) for text in dict.fromkeys(found or [])]
-
-    def _texts(self, node: ast.expr) -> list[str] | None:
-        """The forms, with placeholders; None for what is no text of ours."""
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            self.used.add(id(node))
-            return [node.value]
-        if isinstance(node, ast.JoinedStr):
-            self.used.add(id(node))
-            return self._joined([self._part(part) for part in node.values])
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-            self.used.add(id(node))
-            return self._joined([self._texts(side) or [self._placeholder(side)] for side in (node.left, node.right)])
-        if isinstance(node, ast.IfExp):
-            both = [self._texts(node.body), self._texts(node.orelse)]
-            if any(both):
-                return [text for one, side in zip(both, (node.body, node.orelse), strict=True) for text in one or [self._placeholder(side)]]
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):  # "s" * (count != 1)
-            for side in (node.left, node.right):
-                if isinstance(side, ast.Constant) and isinstance(side.value, str):
-                    self.used.add(id(side))
-                    return ["", side.value]
-        if isinstance(node, ast.Name) and node.id in self._bound:
-            return self._texts(self._bound[node.id])
-        return None
-
-    def _part(self, part: ast.expr) -> list[str]:
-        if isinstance(part, ast.FormattedValue):
-            return self._texts(part.value) or [self._placeholder(part.value)]
-        self.used.add(id(part))
-        return [part.value] if isinstance(part, ast.Constant) and isinstance(part.value, str) else [""]
-
-    def _joined(self, parts: Sequence[list[str]]) -> list[str]:
-        count = 1
-        for part in parts:
-            count *= len(part)
-        if count > _MOST:  # too many to write each out: the longest of each part
-            parts = [[max(part, key=len)] for part in parts]
-        return ["".join(chosen) for chosen in itertools.product(*parts)]
-
-    def _placeholder(self, node: ast.expr) -> str:
-        written = ast.unparse(node)
-        if written not in self._names:
-            self.values.append(node)
-            name, number = _name(node), 2
-            while name in self._names.values():
-                name, number = f"{_name(node)}{number}", number + 1
-            self._names[written] = name
-        return "{" + self._names[written] + "}"
-
-
-def _bound_once(function: ast.FunctionDef) -> dict[str, ast.expr]:
-    """Local names that are bound once, to a text or to one of two."""
-    found: dict[str, list[ast.expr | None]] = {}
-    for node in ast.walk(function):
-        targets: list[tuple[ast.expr, ast.expr | None]] = []
-        if isinstance(node, ast.Assign):
-            for target in node.targets:
-                if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple) and len(target.elts) == len(node.value.elts):
-                    targets += zip(target.elts, node.value.elts, strict=True)
-                else:
-                    targets.append((target, node.value))
-        elif isinstance(node, ast.AugAssign | ast.For | ast.comprehension | ast.NamedExpr):
-            targets = [(node.target, None)]
-        for target, value in targets:
-            for name in ast.walk(target):
-                if isinstance(name, ast.Name):
-                    found.setdefault(name.id, []).append(value if name is target else None)
-    kinds = (ast.IfExp, ast.Constant, ast.JoinedStr)
-    return {name: values[0] for name, values in found.items() if len(values) == 1 and isinstance(values[0], kinds)}
-
-
 def _only_glued(node: ast.AST) -> set[str]:
     """Names that are read inside longer texts and nowhere else."""
-    inside = {id(name) for text in ast.walk(node) if isinstance(text, ast.JoinedStr | ast.BinOp) for name in ast.walk(text)}
+    inside = {id(name) for text in ast.walk(node) if isinstance(text, ast.JoinedStr | ast.BinOp) for name in _parts(text)}
     read = [one for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)]
     return {one.id for one in read} - {one.id for one in read if id(one) not in inside}
+
+
+def _parts(text: ast.AST) -> Iterator[ast.AST]:
+    """What a text is put together from; what is given to a call there stands by itself."""
+    for one in ast.iter_child_nodes(text):
+        if not isinstance(one, ast.Call):
+            yield one
+            yield from _parts(one)
 
 
 def _has_text(node: ast.expr) -> bool:
@@ -293,29 +210,3 @@ def _has_text(node: ast.expr) -> bool:
 
 def _called(node: ast.Call) -> str:
     return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-
-
-def _name(node: ast.expr) -> str:
-    """What a value may be called: the last word of how it is written."""
-    if isinstance(node, ast.Name):
-        name = node.id
-    elif isinstance(node, ast.Attribute):
-        name = node.attr
-    elif isinstance(node, ast.Call):
-        return _name(node.args[0]) if node.args else _name(node.func)
-    elif isinstance(node, ast.Subscript):
-        return _name(node.value)
-    elif isinstance(node, ast.GeneratorExp | ast.ListComp):
-        return _name(node.generators[0].iter)
-    elif isinstance(node, ast.BinOp):
-        return _name(node.left)
-    elif isinstance(node, ast.BoolOp):
-        return _name(node.values[0])
-    elif isinstance(node, ast.IfExp):
-        return _name(node.body)
-    elif isinstance(node, ast.Starred):
-        return _name(node.value)
-    else:
-        return "value"
-    name = re.sub(r"[^a-z0-9_]", "", name.lower()).strip("_")
-    return name if name[:1].isalpha() else "value"

@@ -57,7 +57,7 @@ def test_prose_is_changed_and_nothing_else() -> None:
 
 
 def test_lines_of_code_are_no_prose() -> None:
-    assert not any(text for _, text, _ in blocks("```\nA b c.\n```"))
+    assert not any(text for _, text in blocks("```\nA b c.\n```"))
 
 
 def test_text_without_anything() -> None:

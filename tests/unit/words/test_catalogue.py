@@ -7,6 +7,7 @@ import io
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,16 @@ from tools.words.faults import faults
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = sorted(path.stem for path in (ROOT / "rocmkit/locale/ja/LC_MESSAGES").glob("*.po"))
 PLACEHOLDER = re.compile(r"\{([a-z_0-9]*)\}")
+
+
+#: To look for all that is said takes seconds.
+found = cache(sources)
+
+
+@cache
+def known() -> dict[str, str]:
+    """Message to translation."""
+    return {message: string for name in NAMES for message, string in told(load("ja", name)).items()}
 
 
 def compiled(messages: dict[str, str]) -> bytes:
@@ -71,18 +82,17 @@ def test_a_catalogue_that_is_cut_off(cut: int) -> None:
 
 
 def test_every_message_has_a_translation_without_faults() -> None:
-    known = {message: string for name in NAMES for message, string in told(load("ja", name)).items()}
     wrong = [
         f"{fault}: {message}"
-        for messages in sources().values()
+        for messages in found().values()
         for message in messages
-        for fault in faults(message, known.get(message, ""))
+        for fault in faults(message, known().get(message, ""))
     ]
     assert not wrong, f"{len(wrong)}; python -m tools.words lists them: {wrong[:5]}"
 
 
 def test_the_catalogues_hold_what_is_said_and_nothing_else() -> None:
-    for name, messages in sources().items():
+    for name, messages in found().items():
         assert {str(one.id) for one in load("ja", name) if one.id} == set(messages)
 
 
@@ -95,10 +105,9 @@ def test_what_stays_as_it_is_says_so(name: str) -> None:
 
 def test_no_two_templates_of_one_shape_are_told_in_two_ways() -> None:
     """A sentence that was filled in could be either."""
-    known = {message: string for name in NAMES for message, string in told(load("ja", name)).items()}
     seen: dict[tuple[str, ...], tuple[str, str]] = {}
     wrong = []
-    for message, string in known.items():
+    for message, string in known().items():
         shape = shape_of(message)
         if len(shape.names) != len(set(shape.names)) or not known_by(shape):
             continue
@@ -110,9 +119,8 @@ def test_no_two_templates_of_one_shape_are_told_in_two_ways() -> None:
 
 
 def test_a_filled_in_sentence_is_told_by_its_own_template() -> None:
-    known = {message: string for name in NAMES for message, string in told(load("ja", name)).items()}
-    shapes, wrong = Shapes(known), []
-    for message, string in known.items():
+    shapes, wrong = Shapes(known()), []
+    for message, string in known().items():
         shape = shape_of(message)
         glued = "" in shape.fixed[1:-1] or re.search(r"\}[A-Za-z]", message)  # what stands before a word without a blank ends with one
         if not known_by(shape) or glued or message == string:

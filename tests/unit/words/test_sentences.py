@@ -21,6 +21,7 @@ def found(source: str, *, drawn: bool = False) -> list[str]:
         ("f\"{count} clip{'s' * (count != 1)} came out\"", ["{count} clip came out", "{count} clips came out"]),
         ('def f(x):\n    tail = " of it" if x else ""\n    return f"all{tail} is gone"', ["all of it is gone", "all is gone"]),
         ('"it is gone" + (f", with {x}" if x else "")', ["it is gone, with {x}", "it is gone"]),
+        ('def f(x):\n    told = "it is gone"\n    return f"<p>{text(told)}</p>"', ["it is gone"]),
         ('counted(3, "check")', ["{number} check", "{number} checks"]),
         ("f\"{', '.join(one.name for one in names)} are gone\"", ["{names} are gone"]),
         ('def f():\n    """It is a docstring."""\n    return 1', []),

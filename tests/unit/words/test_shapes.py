@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -24,6 +26,7 @@ TOLD = {
     "rocBLAS has no files": "rocBLAS にファイルがない",
     "error": "エラー",
     "also {what}": "{what} も",
+    "`rocmkit doctor --log {log}` sees what {name} is": "{name} が何かは `rocmkit doctor --log {log}` でわかります",
 }
 
 
@@ -98,3 +101,56 @@ def test_what_fits_gives_the_text_back(template: str, text: str) -> None:
         for value, fixed in zip(values, shape.fixed[1:], strict=True):
             pieces += [value, fixed]
         assert "".join(pieces) == text
+
+
+def test_a_value_that_is_typed_stays_as_it_is(shapes: Shapes) -> None:
+    """A file may be called as a word of ours is."""
+    assert shapes.say("`rocmkit doctor --log error` sees what error is") == "エラーが何かは `rocmkit doctor --log error` でわかります"
+
+
+@pytest.mark.parametrize("name", ["音声 記録", "です。 次", "一、 二"])
+def test_blanks_in_names_stay(shapes: Shapes, name: str) -> None:
+    told = f"torch の /home/{name}/lib に gfx906 用のカーネルがありません"
+    assert shapes.say(f"/home/{name}/lib of torch has no kernels for gfx906") == told
+    assert shapes.say(told) == told
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ", ".join(f"the a{number} thing is not there" for number in range(200)),
+        "; ".join(f"The a{number} thing, is: not there." for number in range(160)),
+        ": ".join(f"ab{number}" for number in range(900)),
+        "(" * 2900 + "ab" + ")" * 2900,
+        "`" * 5989 + "ab",
+        "``ab, " * 990,
+        "ab." * 1900,
+        "RK001 " * 900,
+        "aa and bb or " * 450,
+    ],
+    ids=["commas", "sentences", "colons", "parentheses", "backquotes", "code", "stops", "codes", "lists"],
+)
+def test_hostile_text_takes_no_time(text: str) -> None:
+    from rocmkit.words.catalogue import read
+
+    shapes = Shapes(read("ja"))
+    shapes.say("the first builds what is known")
+    began = time.process_time()
+    shapes.say(text[:6000])
+    assert time.process_time() - began < 1  # where a search was begun at every letter it took ten
+
+
+def test_many_hostile_texts_take_little_time() -> None:
+    """As in the report of somebody else that is compared with one's own."""
+    from rocmkit.words.catalogue import read
+
+    told = read("ja")
+    shapes, chance = Shapes(told), random.Random(1)
+    words = sorted({max(re.findall("[A-Za-z]{2,}", template), key=len, default="") for template in told})
+    texts = ["".join(f"Aa {chance.choice(words)}{chance.choice(('. ', '; ', ': ', ', ', ' ('))}" for _ in range(350)) for _ in range(100)]
+    shapes.say("the first builds what is known")
+    began = time.process_time()
+    for text in texts:
+        shapes.say(text)
+    assert time.process_time() - began < 8  # each alone takes a second
+    assert shapes.say("no end in sight and no such file") == "no end in sight and no such file"

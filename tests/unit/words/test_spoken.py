@@ -12,8 +12,9 @@ import pytest
 from rocmkit import words
 from rocmkit.doctor.told import told
 from rocmkit.logs.match import match
-from rocmkit.report import explain, json, markdown, smoke, smokehtml, smokemarkdown, text
+from rocmkit.report import explain, fleethtml, fleetmarkdown, fleettext, json, markdown, smoke, smokehtml, smokemarkdown, text
 from rocmkit.report import log as logs
+from rocmkit.report.fleet import fleet
 from rocmkit.report.published import Report
 from rocmkit.words import preferred, said, speak
 from rocmkit.words.columns import width
@@ -67,6 +68,15 @@ def test_no_english_is_left_in_the_report_on_a_machine(path: Path) -> None:
     drawn = text.render(found, color=False, unicode=True, width=100)
     assert not english(drawn, commands(path))
     assert not english(markdown.render(found), commands(path))
+
+
+def test_no_english_is_left_in_the_report_on_many_machines() -> None:
+    speak("ja")
+    found = fleet((path.stem, path.name, report(path)) for path in MACHINES)
+    typed = {line for path in MACHINES for line in commands(path)}
+    page = "\n".join(Parsed(fleethtml.render(found)).said)
+    for drawn in (fleettext.render(found, color=False, unicode=True), fleetmarkdown.render(found), page):
+        assert not english(drawn, typed)
 
 
 @pytest.mark.parametrize("columns", [60, 80, 100, 120])
@@ -140,10 +150,9 @@ def test_english_is_left_as_it_is() -> None:
 def test_no_english_is_left_in_what_smoke_found() -> None:
     speak("ja")
     foreign = [command for case in SMOKE.cases for command in case.commands] + [HOSTILE]
-    for drawn in (smoke.render(SMOKE, color=False, unicode=True), smokemarkdown.render(SMOKE)):
+    page = "\n".join(Parsed(smokehtml.render(SMOKE)).said)
+    for drawn in (smoke.render(SMOKE, color=False, unicode=True), smokemarkdown.render(SMOKE), page):
         assert not english(drawn, foreign)
-    page = Parsed(smokehtml.render(SMOKE))
-    assert page is not None
 
 
 @pytest.mark.parametrize("columns", [60, 80, 100])
