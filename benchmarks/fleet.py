@@ -63,9 +63,10 @@ def render(where: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     """Everything that belongs between the markers."""
     lines = [
         f"{where['date']}: {where['cores']} cores ({where['architecture']}), Python {where['python']}, rocmkit {where['rocmkit']}; "
-        f"{where['runs']} warm runs each, in turn, the start of the command included.",
+        f"{where['runs']} warm run{'s' * (where['runs'] != 1)} each, in turn, the start of the command included. "
+        "Other programs make wall seconds longer, not CPU seconds.",
         "",
-        "| format | recordings | median s | of 5 | CPU s | CPU ms for one more | peak MB | of 5 | kB for one more |",
+        "| format | recordings | median s | CPU s | of 5 | CPU ms for one more | peak MB | of 5 | kB for one more |",
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     first = {one["form"]: one for one in reversed(rows)}
@@ -73,7 +74,7 @@ def render(where: dict[str, Any], rows: list[dict[str, Any]]) -> str:
         base = first[one["form"]]
         cells = [f"{value:.1f}" if value is not None else "" for value in (ms, kb)]
         cells.insert(1, f"{one['peak_mb']:.0f} | {one['peak_mb'] / base['peak_mb']:.2f}")
-        time = f"{one['median_s']:.2f} | {one['median_s'] / base['median_s']:.1f} | {one['cpu_s']:.2f}"
+        time = f"{one['median_s']:.2f} | {one['cpu_s']:.2f} | {one['cpu_s'] / base['cpu_s']:.1f}"
         lines.append(f"| {one['form']} | {one['size']} | {time} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

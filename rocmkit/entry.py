@@ -21,7 +21,7 @@ import click
 
 from rocmkit.cli import cli
 from rocmkit.errors import Bug, Exit, RocmkitError, UsageError
-from rocmkit.report.terminal import line
+from rocmkit.output import is_utf8, to_people
 from rocmkit.words import preferred, said, speak
 
 
@@ -45,8 +45,6 @@ def main() -> None:
         # Nothing is lost where it cannot hold all text, JSON stays JSON, and a page of `explain` is readable with escapes in it.
         codecs.register_error("rocmkit-escape", _escaped)
         sys.stdout.reconfigure(errors="rocmkit-escape")
-    if (sys.stdout.encoding or "").lower().replace("-", "") == "utf8":
-        speak(preferred(os.environ))
     ended = _ends_on_signals()
     try:
         code = _guarded(_run)
@@ -69,6 +67,8 @@ def main() -> None:
 
 
 def _run() -> Any:
+    if is_utf8(sys.stdout):
+        speak(preferred(os.environ))
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # a shell's job in the background has it ignored
         signal.signal(signal.SIGINT, signal.default_int_handler)
     return cli.main(prog_name="rocmkit", standalone_mode=False)
@@ -121,6 +121,6 @@ def _bug(error: Exception) -> int:
 
 
 def _complain(error: RocmkitError) -> None:
-    sys.stderr.write(f"rocmkit: {said(line(error.message)[:2000])}\n")
+    sys.stderr.write(to_people("rocmkit: ", error.message))
     if error.hint:
-        sys.stderr.write(f"{said('hint')}: {said(line(error.hint)[:2000])}\n")
+        sys.stderr.write(to_people(f"{said('hint')}: ", error.hint))

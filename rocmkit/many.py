@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from rocmkit.errors import UsageError
 from rocmkit.output import progress
 from rocmkit.report import names
-from rocmkit.sources import live, machine
+from rocmkit.report.terminal import clean
+from rocmkit.sources import live, machine, shown
 from rocmkit.telling import Pace
 
 if TYPE_CHECKING:
@@ -45,15 +46,15 @@ def judged(recordings: tuple[Path, ...], judge: Judge) -> Iterator[tuple[str, Pa
     from rocmkit.probe import collect
     from rocmkit.report.published import Unjudged
 
-    called = names.apart([str(path) for path in recordings])
+    called = names.apart([shown(path) for path in recordings])
     pace = Pace()
     with progress(after_s=1, doing="judging") as tell:
         for number, (name, path) in enumerate(zip(called, recordings, strict=True), 1):
             if tell:
                 tell(f"{number} of {len(recordings)}: {name}", left_s=pace.left(number - 1, len(recordings)))
-            source = f"recording {name}{path.suffix}"
+            source = f"recording {name}{shown(path.suffix)}"
             try:
                 host, _, _ = machine(None, None, path, live)
                 yield name, path, judge(collect(host), source)
             except UsageError as error:
-                yield name, path, Unjudged(source=source, because=error.message)
+                yield name, path, Unjudged(source=source, because=clean(error.message))

@@ -15,6 +15,7 @@ from rocmkit.errors import UsageError
 from rocmkit.report.terminal import line
 from rocmkit.telling import Tell
 from rocmkit.words import said
+from rocmkit.words.columns import width
 
 
 class _Line:
@@ -65,10 +66,13 @@ class _Line:
                     self._draw(time.monotonic())
 
     def _draw(self, now: float) -> None:
-        dots = "…" if _is_utf8(sys.stderr) else "..."
+        dots = "…" if is_utf8(sys.stderr) else "..."
         clock = self._clocked(now)
-        text = f"{said(self._doing)} {line(said(self._text)).replace('_', ' ')} {dots}"
-        sys.stderr.write(f"\r\x1b[K{text[: max(_columns() - 1 - len(clock), 0)]}{clock}")
+        doing = self._text.replace("_", " ") if self._text.isidentifier() else self._text  # the name of a section of facts
+        text = f"{said(self._doing)} {line(said(doing))} {dots}"
+        while text and width(text) > _columns() - 1 - width(clock):
+            text = text[:-1]
+        sys.stderr.write(f"\r\x1b[K{text}{clock}")
         sys.stderr.flush()
         self._shown = True
 
@@ -110,13 +114,29 @@ def progress(*, after_s: float = 0, doing: str = "looked at", clock: bool = True
 
 def note(text: str) -> None:
     """A line for people, which stays. That nobody can read it ends nothing."""
-    told = f"rocmkit: {line(said(text))}\n"
+    told = to_people("rocmkit: ", text)
     with contextlib.suppress(OSError):
         if _line:
             _line.aside(told)
         else:
             sys.stderr.write(told)
             sys.stderr.flush()
+
+
+def to_people(first: str, text: str) -> str:
+    """A message for stderr behind what it begins with: wrapped on a terminal, one line for whatever else reads it."""
+    text = line(text)[:_LONGEST]
+    if not sys.stderr.isatty():
+        return f"{first}{said(text)}\n"
+    from rocmkit.report.drawing import wrapped
+
+    return "\n".join(wrapped(first, text, min(_columns(), _WIDEST), indent=width(first))) + "\n"
+
+
+#: So much is told of a message that holds what somebody else wrote.
+_LONGEST = 2000
+#: Lines longer than this are hard to read, however wide a terminal is.
+_WIDEST = 120
 
 
 def _columns() -> int:
@@ -127,7 +147,8 @@ def _columns() -> int:
         return 80
 
 
-def _is_utf8(stream: Any) -> bool:
+def is_utf8(stream: Any) -> bool:
+    """Whether a stream takes UTF-8."""
     return (getattr(stream, "encoding", None) or "").lower().replace("-", "") == "utf8"
 
 
@@ -137,8 +158,8 @@ def drawing(*, to_terminal: bool) -> Any:
     tty = to_terminal and stream.isatty()
     return {
         "color": tty and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb",
-        "unicode": not to_terminal or _is_utf8(stream),
-        "width": min(os.get_terminal_size(stream.fileno()).columns, 120) if tty else 100,
+        "unicode": not to_terminal or is_utf8(stream),
+        "width": min(os.get_terminal_size(stream.fileno()).columns, _WIDEST) if tty else 100,
     }
 
 

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 from rocmkit import __version__
 from rocmkit.errors import NotApplicable, UsageError
-from rocmkit.output import progress, write
+from rocmkit.output import note, progress, to_people, write
 from rocmkit.report.terminal import line
 from rocmkit.telling import Pace
+from rocmkit.words import said
+from rocmkit.words.columns import pad
 
 if TYPE_CHECKING:
     from rocmkit.facts import Facts, Gap
@@ -39,7 +41,8 @@ def looked_at(python: str | None, sysroot: Path | None, recordings: tuple[Path, 
     from rocmkit.report import preview
 
     write(dump(kept), record)
-    sys.stderr.write(preview.brief(preview.preview(kept, source="this machine")))
+    for label, told in preview.brief(preview.preview(kept, source="this machine")):
+        sys.stderr.write(to_people(f"  {pad(said(label), 9)}  " if label else "", told))
     return [(facts, "this machine")]
 
 
@@ -51,7 +54,7 @@ def machine(python: str | None, sysroot: Path | None, recording: Path | None, at
     if recording:
         from rocmkit.host.replay import ReplayHost
 
-        return ReplayHost(_loaded(recording)[1]), None, f"recording {recording.name}"
+        return ReplayHost(_loaded(recording)[1]), None, f"recording {shown(recording.name)}"
     if sysroot:
         from rocmkit.host.sysroot import SysrootHost
 
@@ -61,6 +64,11 @@ def machine(python: str | None, sysroot: Path | None, recording: Path | None, at
         inside = host.inside(Path(python)) if python else None
         return host, inside or python, f"files below {sysroot}"
     return at(), named(python), "this machine"
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """A path as text, with escapes for what is no UTF-8 in it: no JSON could hold that."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def surveyed(python: str | None) -> tuple[Facts, Host]:
@@ -91,7 +99,7 @@ def tried(python: str | None) -> tuple[Facts, tuple[Trial, ...] | Gap]:
         return facts, facts.python
     stages = plan(facts)
     if not stages:
-        sys.stderr.write(f"rocmkit: nothing to try: {line(facts.python.prefix)} holds no package that speech programs compute with\n")
+        note(f"nothing to try: {facts.python.prefix} holds no package that speech programs compute with")
     pace = Pace()
     with progress(doing="trying") as tell:
 
@@ -133,12 +141,12 @@ def read_log(path: Path, command: str) -> tuple[Log, str]:
     from rocmkit.report.log import STDIN
 
     names = of_this_machine()
-    name = STDIN if str(path) == "-" else names.hide(os.fsencode(path).decode("utf-8", "backslashreplace"))
+    name = STDIN if str(path) == "-" else names.hide(shown(path))
     try:
         with contextlib.ExitStack() as stack:
             file = sys.stdin.buffer if name == STDIN else stack.enter_context(path.open("rb"))
             if file.isatty():
-                sys.stderr.write("rocmkit: paste the text, then press Ctrl-D on a line of its own\n")
+                note("paste the text, then press Ctrl-D on a line of its own")
             tell = stack.enter_context(progress(after_s=2))
             return match(_plain(_chunks(file.fileno()), name, command), tell, names.hide_text), name
     except OSError as error:
@@ -198,7 +206,7 @@ def compared_side(path: Path) -> Look:
     from rocmkit.report.diff import look
     from rocmkit.report.published import publish
 
-    name = "standard input" if str(path) == "-" else str(path)
+    name = "standard input" if str(path) == "-" else shown(path)
     try:
         text = read_file(path)
         data = msgspec.json.decode(text) if text.lstrip()[:1] == "{" else None

@@ -20,6 +20,7 @@ __all__ = ["of_image", "of_machine", "supposed"]
 
 _TIMEOUT_S = 10.0
 _ELSEWHERE = "for another machine, `--rocm-version V` with --dry-run, --script, --dockerfile or --container needs no ROCm here"
+_ANOTHER = "--rocm DIR names another ROCm"
 _INSTALL = "install AMD's ROCm, or the distribution's own: on Debian and Ubuntu `sudo apt-get install -y hipcc libamdhip64-dev`"
 
 
@@ -93,7 +94,7 @@ def _places(layout: Layout, row: Rocm, host: Host) -> Places:
         return places(layout, root, lib=None if layout == "wheel" else lib)
     llvm = _distribution_llvm(host, row.path)
     if llvm is None:
-        raise UsageError(f"the ROCm at {row.path} has no HIP compiler", f"{_INSTALL}; --rocm DIR names another ROCm; {_ELSEWHERE}")
+        raise UsageError(f"the ROCm at {row.path} has no HIP compiler", f"{_INSTALL}; {_ANOTHER}; {_ELSEWHERE}")
     if version := re.fullmatch(r"(.*)/lib/llvm-([0-9]+)/bin", llvm):
         return places(layout, row.path, lib=lib, clang=version[2])
     home = posixpath.dirname(llvm)  # Fedora: /usr/lib64/rocm/llvm

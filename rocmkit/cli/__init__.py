@@ -22,7 +22,7 @@ from rocmkit.cli.transcribe import transcribe
 
 @click.group(
     cls=Group,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"]},
     exits=EXIT_CODES,
     examples=(
         ("rocmkit doctor", "what is wrong with this machine, and what to do: begin here"),

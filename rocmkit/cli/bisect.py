@@ -214,7 +214,8 @@ def _told(run: Run, attempts: Attempts, tell: Tell | None, timeout_s: float) -> 
 
     def run_told(experiment: Experiment) -> Trial:
         left_s = max(attempts.budget_s - attempts.seconds, 0.0)
-        tell(f"run {len(attempts.trials) + 1}: {experiment.name[:48]}", most_s=left_s + timeout_s)
+        number, what = len(attempts.trials) + 1, attempts.doing.removeprefix("with ")
+        tell(f"run number {number}: {what}", most_s=left_s + timeout_s)
         return run(experiment)
 
     return run_told

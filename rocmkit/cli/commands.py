@@ -31,7 +31,7 @@ def _speaks(_: click.Context, __: click.Parameter, language: str | None) -> None
 
 
 def _lang(*, hidden: bool) -> click.Option:
-    """--lang, which every command takes; the help of the first alone shows it."""
+    """--lang, which every command takes; the help of those with commands of their own shows it."""
     return click.Option(
         ["--lang"],
         type=click.Choice(LANGUAGES),
@@ -88,7 +88,7 @@ class Command(click.Command):
 
     context_class = Context
 
-    def __init__(self, *args: Any, examples: tuple[Example, ...], exits: tuple[ExitCode, ...] = (), **rest: Any) -> None:
+    def __init__(self, *args: Any, examples: tuple[Example, ...], exits: tuple[ExitCode, ...], **rest: Any) -> None:
         super().__init__(*args, **rest)
         self.examples, self.exits = examples, exits
         self.params.append(_lang(hidden=not isinstance(self, click.Group)))
@@ -133,9 +133,8 @@ class Command(click.Command):
         if isinstance(self, click.Group):
             with formatter.section(said("Commands")):
                 formatter.write_dl([(name, one.get_short_help_str()) for name, one in self.commands.items()])
-        if self.exits:
-            with formatter.section(said("Exit codes")):
-                formatter.write_dl([(str(code), said(words)) for code, words in self.exits])
+        with formatter.section(said("Exit codes")):
+            formatter.write_dl([(str(code), said(words)) for code, words in self.exits])
         with formatter.section(said("Examples")):
             for command, words in self.examples:  # never wrapped: it is copied
                 formatter.write(f"{'':{formatter.current_indent}}{command}\n")

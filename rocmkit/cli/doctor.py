@@ -64,7 +64,8 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="KEY=VERSION",
     shell_complete=changes,
-    help="Judge as if this were changed: torch=2.9.1+rocm6.3, rocm=7.2, kernel=6.14, gfx=gfx1030, numba=none. More may follow.",
+    help="Judge as if this were changed: torch=2.9.1+rocm6.3, rocm=7.2, kernel=6.14, gfx=gfx1030, numba=none. More may follow, each with = "
+    "or, as pip has it, ==.",
 )
 @click.argument("more", nargs=-1, metavar="[KEY=VERSION]...", shell_complete=changes)
 @click.option(

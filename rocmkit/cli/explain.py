@@ -48,6 +48,7 @@ def explain(name: str | None, list_all: bool, log: Path | None, as_json: bool, o
         raise UsageError(wrong, "`rocmkit explain RK201`, `rocmkit explain --log FILE`, or `rocmkit explain --list` for all")
     if output and output == log and str(output) != "-":
         raise UsageError(f"{output} is named twice: the answer would overwrite the log")
+    width = drawing(to_terminal=True)["width"] if output is None and sys.stdout.isatty() else None
     if log:
         write(_log(log, as_json, to_terminal=output is None), output)
     elif name:
@@ -55,12 +56,12 @@ def explain(name: str | None, list_all: bool, log: Path | None, as_json: bool, o
 
         page = pages.find(name)
         shown = spoken(pages.markdown(page))
-        if output is None and sys.stdout.isatty():  # what is piped is Markdown line for line, as in docs/checks
-            shown = flowed(shown, drawing(to_terminal=True)["width"])
+        if width:  # what is piped is Markdown line for line, as in docs/checks
+            shown = flowed(shown, width)
         write(json.render(page) if as_json else shown, output)
     else:
         everything = pages.listing()
-        write(json.render(everything) if as_json else pages.table(everything.pages), output)
+        write(json.render(everything) if as_json else pages.table(everything.pages, width), output)
     return Exit.OK
 
 

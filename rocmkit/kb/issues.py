@@ -108,6 +108,10 @@ class Context(Row, kw_only=True):
     """Patterns in RE2 syntax; one is enough."""
 
 
+#: The context that no signature asks for: by itself it is no known failure, but something can be done about it.
+SEGFAULT = "segfault"
+
+
 class Tracker(Row, kw_only=True):
     """Where a project takes reports of failures."""
 

@@ -71,9 +71,7 @@ def _findings(title: str, told: tuple[Told, ...]) -> Iterator[str]:
     yield f"<section><h2>{text(title)}</h2>"
     for one in told:
         kind = {"Gone": "ok", "Not known any more": "gap"}.get(title, one.severity if one.severity in MARKS else "note")
-        severity = text(f"{one.severity}{difftext.likely(one)}")
-        yield f'<article class="{kind}"><h3><span class="{kind}">{MARKS[kind]} {plain(one.code)}</span> '
-        yield f"{text(one.title)} <small>({severity})</small></h3>"
+        yield htmlpage.finding(kind, MARKS[kind], one.code, one.title, f"{one.severity}{difftext.likely(one)}")
         yield from (f"<p>{text(message)}</p>" for message in one.messages)
         yield "</article>"
     yield "</section>"

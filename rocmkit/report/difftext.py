@@ -9,8 +9,10 @@ from typing import Any
 from rocmkit.report.diff import Diff, Fact, Other, Told
 from rocmkit.report.drawing import ASCII_MARKS, MARKS, STYLES, Style, headed, style_of, wrapped
 from rocmkit.report.markdown import inline
-from rocmkit.report.summary import VERDICTS, counted, size
+from rocmkit.report.summary import VERDICTS, size
 from rocmkit.report.terminal import clean
+from rocmkit.words import said
+from rocmkit.words.columns import pad
 
 #: Sections of facts in the words of a heading.
 SECTIONS = {
@@ -42,7 +44,7 @@ def text(diff: Diff, *, color: bool, unicode: bool, width: int = 100) -> str:
 
 
 def _lines(diff: Diff, style: Style, marks: dict[str, str], width: int) -> Iterator[str]:
-    yield from headed("rocmkit diff", f"{_source(diff.old.source)} → {_source(diff.new.source)}", style, width)
+    yield from headed("rocmkit diff", f"{said(_source(diff.old.source))} → {said(_source(diff.new.source))}", style, width)
     judged = [f"rocmkit {side.rocmkit or '?'} with the knowledge of {side.kb or '?'}" for side in (diff.old, diff.new)]
     if judged[0] != judged[1]:
         yield from wrapped("", f"judged by {judged[0]}, and by {judged[1]}: that alone may make findings differ", width, indent=2)
@@ -51,7 +53,7 @@ def _lines(diff: Diff, style: Style, marks: dict[str, str], width: int) -> Itera
         for one in told:
             mark = marks["ok"] if word == "gone" else marks["gap"] if word == "not known any more" else marks.get(one.severity, "")
             kind = STYLES["ok"] if word == "gone" else STYLES.get(one.severity, "bold")
-            yield f"{style(kind, f'{mark} {clean(one.code)}')} {style('bold', clean(one.title))} ({word}{likely(one)})"
+            yield f"{style(kind, f'{mark} {clean(one.code)}')} {style('bold', said(clean(one.title)))} ({said(word)}{said(likely(one))})"
             if word == "new":
                 for message in one.messages:
                     yield from wrapped("    ", message, width, indent=4)
@@ -59,12 +61,12 @@ def _lines(diff: Diff, style: Style, marks: dict[str, str], width: int) -> Itera
     for other in diff.changed:
         yield from _other(other, style, width)
     if diff.ways:
-        yield style("bold", "Ways to Japanese speech")
+        yield style("bold", said("Ways to Japanese speech"))
         for way in diff.ways:
-            yield from wrapped("  ", f"{', '.join(way.systems)}: {way.old} → {way.new}", width, indent=4)
+            yield from wrapped("  ", f"{', '.join(way.systems)}: {said(way.old)} → {said(way.new)}", width, indent=4)
         yield ""
     for section, facts in sections(diff.facts).items():
-        yield style("bold", section)
+        yield style("bold", said(section))
         for line in fact_lines(facts):
             yield from wrapped("  ", line, width, indent=4)
         yield ""
@@ -77,10 +79,10 @@ def likely(one: Told) -> str:
 
 
 def _other(other: Other, style: Style, width: int) -> Iterator[str]:
-    yield f"~ {clean(other.code)} {style('bold', clean(other.title))} (in other words)"
+    yield f"~ {clean(other.code)} {style('bold', said(clean(other.title)))} ({said('in other words')})"
     for word, messages in (("was", only(other.old, other.new)), ("is", only(other.new, other.old))):
         for message in messages:
-            yield from wrapped(f"    {word:<5}", message, width, indent=9)
+            yield from wrapped(f"    {pad(said(word), 5)}", message, width, indent=9)
     yield ""
 
 
@@ -158,8 +160,8 @@ def _value(fact: Fact, value: Any) -> str:
         return f"not known ({value['gap'].get('reason', '?')})"
     if isinstance(value, int) and fact.where.endswith("_bytes"):
         return size(value)
-    said = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return (said if len(said) <= _LONGEST else said[:_LONGEST] + " …") or "empty"
+    told = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return (told if len(told) <= _LONGEST else told[:_LONGEST] + " …") or "empty"
 
 
 def _source(source: str) -> str:
@@ -170,11 +172,20 @@ def verdict_line(diff: Diff) -> str:
     """The one line that ends the comparison."""
     old, new = (VERDICTS.get(side.verdict, _source(side.verdict).upper()) for side in (diff.old, diff.new))
     verdict = f"{old} → {new}" if diff.verdict else f"{new} as before"
-    counts = ((diff.came, "new finding", ""), (diff.went, "finding", " gone"), (diff.unclear, "finding", " not known any more"))
-    words = [counted(len(told), noun) + rest for told, noun, rest in counts if told]
-    words += [counted(len(diff.changed), "finding") + " in other words"] if diff.changed else []
-    words += [counted(len(diff.facts), "fact") + (" differs" if len(diff.facts) == 1 else " differ")] if diff.facts else []
-    return f"{verdict}: {', '.join(words) or 'nothing differs'}"
+    return f"{verdict}: {', '.join(_counts(diff)) or 'nothing differs'}"
+
+
+def _counts(diff: Diff) -> Iterator[str]:
+    if number := len(diff.came):
+        yield f"{number} new finding{'s' * (number != 1)}"
+    if number := len(diff.went):
+        yield f"{number} finding{'s' * (number != 1)} gone"
+    if number := len(diff.unclear):
+        yield f"{number} finding{'s' * (number != 1)} not known any more"
+    if number := len(diff.changed):
+        yield f"{number} finding{'s' * (number != 1)} in other words"
+    if number := len(diff.facts):
+        yield f"{number} fact differs" if number == 1 else f"{number} facts differ"
 
 
 def markdown(diff: Diff) -> str:
@@ -190,8 +201,8 @@ def _markdown(diff: Diff) -> Iterator[str]:
         if told:
             yield from ("", f"### {word}", "")
             for one in told:
-                said = f": {inline('; '.join(one.messages))}" if word == "New" else ""
-                yield f"- {inline(one.code)} {inline(one.title)} ({inline(one.severity)}{likely(one)}){said}"
+                what = f": {inline('; '.join(one.messages))}" if word == "New" else ""
+                yield f"- {inline(one.code)} {inline(one.title)} ({inline(one.severity)}{likely(one)}){what}"
     if diff.ways:
         yield from ("", "### Ways to Japanese speech", "")
         for way in diff.ways:

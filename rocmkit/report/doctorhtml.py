@@ -23,11 +23,14 @@ def render(report: Report, named: frozenset[str] = frozenset()) -> str:
 def _body(report: Report, verdict: str, named: frozenset[str]) -> Iterator[str]:
     yield "<header><h1>rocmkit doctor</h1>"
     yield f'<p class="verdict {CLASSES.get(report.verdict, "soft")}">{text(verdict)}</p>'
-    yield f"<p>{text(f'rocmkit {report.rocmkit}, knowledge of {report.kb}, looked at {report.source}.')}</p></header>"
+    yield f"<p>{text(f'rocmkit {report.rocmkit}, knowledge of {report.kb}, looked at {supposed.source(report)}.')}</p>"
+    if further := summary.onwards(report):
+        yield f"<p>{text(further)}</p>"
+    yield "</header>"
     found = [(judgement, fault) for judgement in summary.findings(report) for fault in judgement.findings]
     places = _places(report)
     yield "<main>"
-    yield from _supposed(report)
+    yield from htmlpage.supposed(supposed.lines(report))
     if len(places) > 1:
         yield f'<nav aria-label="{text("Findings")}"><ul class="bare">'
         yield from (f'<li><a href="#{plain(code)}">{mark} {plain(code)} {text(title)}</a></li>' for code, (mark, title) in places.items())
@@ -48,7 +51,7 @@ def _body(report: Report, verdict: str, named: frozenset[str]) -> Iterator[str]:
     yield from _trials(report)
     yield from _checks(report)
     yield "</main>"
-    yield f"<footer><p>{text('`rocmkit explain CODE` tells what a finding means, and where that is known from.')}</p></footer>"
+    yield htmlpage.footer()
 
 
 def _places(report: Report) -> dict[str, tuple[str, str]]:
@@ -56,20 +59,10 @@ def _places(report: Report) -> dict[str, tuple[str, str]]:
     return {one.code: (MARKS[one.severity], one.title) for one in summary.findings(report)}
 
 
-def _supposed(report: Report) -> Iterator[str]:
-    """What the changes of --what-if would do."""
-    first, *rest = supposed.lines(report) if report.compared else [""]
-    if first:
-        yield f'<section aria-labelledby="what-if"><h2 id="what-if">{text(first)}</h2><ul>'
-        yield from (f"<li>{text(line)}</li>" for line in rest)
-        yield "</ul></section>"
-
-
 def _fault(judgement: Judgement, fault: Fault, *, first: bool) -> Iterator[str]:
-    place = f' id="{plain(judgement.code)}"' if first else ""
-    severity = text(f"{judgement.severity}, likely" if fault.confidence == "likely" else judgement.severity)
-    yield f'<article class="{judgement.severity}"{place}><h3><span class="{judgement.severity}">'
-    yield f"{MARKS[judgement.severity]} {plain(judgement.code)}</span> {text(judgement.title)} <small>({severity})</small></h3>"
+    kind = judgement.severity
+    severity = f"{kind}, likely" if fault.confidence == "likely" else kind
+    yield htmlpage.finding(kind, MARKS[kind], judgement.code, judgement.title, severity, place=judgement.code if first else "")
     yield f"<p>{text(fault.message)}</p><dl>"
     if fault.seen:
         yield f"<dt>{text('seen')}</dt><dd>{_evidence(fault.seen)}</dd>"
@@ -96,7 +89,7 @@ def _crashed(report: Report) -> Iterator[str]:
 def _machine(report: Report) -> Iterator[str]:
     title = "This is what was looked at, with that changed" if report.what_if else "This is what was looked at"
     yield f'<section aria-labelledby="machine"><h2 id="machine">{text(title)}</h2><table class="facts"><tbody>'
-    for label, told in summary.machine_lines(report.facts):
+    for label, told in summary.machine_lines(report.facts, said(summary.AT)):
         yield f'<tr><th scope="row">{text(label)}</th><td>{text(told)}</td></tr>'
     yield "</tbody></table></section>"
     failures = list(summary.failures(report.facts))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Literal
 
 from rocmkit.doctor.check import HEADINGS, Check, all_checks
@@ -12,8 +13,11 @@ from rocmkit.kb import issues as kb
 from rocmkit.kb.issues import Issue, IssueFix, IssuePage, Signature
 from rocmkit.kb.patterns import readable, shape
 from rocmkit.model import Model
+from rocmkit.report.drawing import wrapped
+from rocmkit.report.fix import needed
 from rocmkit.words import said
 from rocmkit.words.columns import pad
+from rocmkit.words.columns import width as width_of
 
 
 class Page(Model, kw_only=True):
@@ -128,8 +132,8 @@ def _fixes(issue: Issue) -> Iterator[str]:
 
 def _fix(fix: IssueFix, *signatures: Signature) -> str:
     """What to do, with commands for any machine; where a card is known, `explain --log` writes those for it."""
-    needs = [word for word, needed in (("root", fix.root), ("logging in again", fix.relogin), ("a reboot", fix.reboot)) if needed]
-    parts = [_filled(fix.text, *signatures) + (f" (Needs {', '.join(needs)}.)" if needs else "")]
+    needs = needed(root=fix.root, relogin=fix.relogin, reboot=fix.reboot)
+    parts = [_filled(fix.text, *signatures) + (f" (N{needs[1:]}.)" if needs else "")]
     if fix.torch:
         parts.append("Where the log or the machine says which GPU it is, rocmkit prints the exact commands.")
     parts += _block(fix.commands)
@@ -175,9 +179,25 @@ def find(name: str) -> Page:
     ids = {check.id: check.code for check in all_checks()} | {issue.id: issue.code for issue in others}
     digits = wanted.upper().translate(str.maketrans("OIL", "011"))  # as they are misread
     near = [digits] if digits in ids.values() else difflib.get_close_matches(wanted, ids, n=3)
-    near = near or difflib.get_close_matches(wanted.upper(), ids.values(), n=3)
+    near = near or difflib.get_close_matches(wanted.upper(), ids.values(), n=3) or list(islice(_about(wanted), _NAMED))
     hint = f"did you mean {', '.join(near)}?" if near else "`rocmkit explain --list` lists all"
     raise UsageError(f"no check is called {name!r}, and no failure that logs show", hint)
+
+
+#: So many pages are named to whoever asks for a word.
+_NAMED = 5
+#: What people call a fault that pages call by another name.
+_CALLED = {"segfault": "segmentation fault", "segv": "segmentation fault", "sigsegv": "segmentation fault", "oom": "memory"}
+
+
+def _about(word: str) -> Iterator[str]:
+    """The pages on something, by code and title: first those that have it in their title or id, then those whose summary or texts do."""
+    wanted = _CALLED.get(word, word.replace("-", " "))
+    pages = listing().pages
+    titled = [one for one in pages if wanted in f"{one.title} {said(one.title)} {one.id.replace('-', ' ')}".lower()]
+    told = [one for one in pages if one not in titled and any(wanted in text.lower() for text in (one.summary, *one.log))]
+    for one in (*titled, *told):
+        yield f"{one.code} ({said(one.title)})"
 
 
 def listing() -> Listing:
@@ -193,14 +213,18 @@ def _without_check() -> tuple[Issue, ...]:
 
 def markdown(one: Page) -> str:
     """A page as Markdown: what `docs/checks` holds."""
-    lines = [f"# {one.code} {one.title}", "", f"`{one.id}` · {one.severity}", "", one.summary, ""]
+    lines = [f"# {one.code} {said(one.title)}", "", f"`{one.id}` · {said(one.severity)}", "", one.summary, ""]
     for heading, body in one.sections.items():
         lines += [f"## {heading}", "", body, ""]
     return "\n".join(lines)
 
 
-def table(pages: Iterable[Page]) -> str:
-    """One line a page: code, severity, id, title."""
+def table(pages: Iterable[Page], width: int | None = None) -> str:
+    """One row a page: code, severity, id, title. It is one line, unless `width` makes the title wrap."""
     rows = list(pages)
-    width = max((len(row.id) for row in rows), default=0)
-    return "\n".join(f"{row.code}  {pad(said(row.severity), 7)}  {row.id:<{width}}  {said(row.title)}" for row in rows) + "\n"
+    ids = max((len(row.id) for row in rows), default=0)
+    lines: list[str] = []
+    for row in rows:
+        head = f"{row.code}  {pad(said(row.severity), 7)}  {row.id:<{ids}}  "
+        lines += wrapped(head, row.title, width, indent=width_of(head)) if width else [head + said(row.title)]
+    return "\n".join(lines) + "\n"

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 from rocmkit import __version__, kb
-from rocmkit.doctor import whatif
 from rocmkit.doctor.advice import quote
 from rocmkit.errors import Exit, worst
 from rocmkit.facts import Facts, Gap, Gpu
 from rocmkit.model import Model
 from rocmkit.report import names, summary
+from rocmkit.report import supposed as supposition
 from rocmkit.report.fix import WayOut
 from rocmkit.report.published import Judgement, Report, Unjudged
 from rocmkit.words import said
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 #: The kinds of finding, and a check of rocmkit's own that crashed; the worst first.
 Kind = Literal["error", "warning", "note", "crashed"]
-_KINDS: tuple[Kind, ...] = ("error", "warning", "note", "crashed")
+_KINDS: tuple[Kind, ...] = get_args(Kind)
 #: So many are named who do not have what all others have.
 _FEW = 3
 #: What stands in place of a way out that is not the same for all.
@@ -241,8 +241,8 @@ def where(one: Shared, found: Fleet) -> str:
         return f"all {many} machines" if many > 1 else one.machines[0]
     others = {row.name for row in found.machines} - set(one.machines)
     if len(others) <= _FEW < have:
-        return f"all but {', '.join(names.fold(others))} ({have} of {many})"
-    return f"{', '.join(names.fold(one.machines))} ({have} of {many})"
+        return said("all but {others} ({have} of {many})").format(others=", ".join(names.fold(others)), have=have, many=many)
+    return said("{machines} ({have} of {many})").format(machines=", ".join(names.fold(one.machines)), have=have, many=many)
 
 
 def see(one: Shared) -> str:
@@ -255,7 +255,8 @@ def supposed(found: Fleet) -> Iterator[str]:
     if not found.what_if:
         return
     before = Counter(one.before for one in found.read if one.before)
-    yield f"If {whatif.words(found.what_if)}: {_counted(before)} → {counts(found)}"
+    verdicts = f"{_counted(before)} → {counts(found)}"
+    yield said("If {what_if}: {verdicts}").format(what_if=supposition.clause(found.what_if), verdicts=verdicts)
     for code, machines in found.gone:
         yield f"gone: {code} on {', '.join(names.fold(machines))}"
 

@@ -27,11 +27,7 @@ def _body(found: Fleet, verdict: str) -> Iterator[str]:
     many = summary.counted(len(found.machines), "machine")
     yield f"<p>{text(f'rocmkit {found.rocmkit}, knowledge of {found.kb}, looked at {many}.')}</p>"
     yield f"<p>{text(fleet.counts(found))}</p></header><main>"
-    first, *rest = fleet.supposed(found) if found.what_if else [""]
-    if first:
-        yield f'<section aria-labelledby="what-if"><h2 id="what-if">{text(first)}</h2><ul>'
-        yield from (f"<li>{text(line)}</li>" for line in rest)
-        yield "</ul></section>"
+    yield from htmlpage.supposed(fleet.supposed(found))
     yield from _machines(found)
     if found.findings:
         yield f'<section aria-labelledby="findings"><h2 id="findings">{text("Findings")}</h2>'
@@ -42,7 +38,7 @@ def _body(found: Fleet, verdict: str) -> Iterator[str]:
         left_out = ", ".join(found.left_out)
         yield f"<p>{text(f'Left out on request: {left_out}.')}</p>"
     yield "</main>"
-    yield f"<footer><p>{text('`rocmkit explain CODE` tells what a finding means, and where that is known from.')}</p></footer>"
+    yield htmlpage.footer()
 
 
 def _machines(found: Fleet) -> Iterator[str]:
@@ -69,10 +65,8 @@ def _told(one: Machine) -> str:
 
 
 def _finding(one: Shared, found: Fleet) -> Iterator[str]:
-    kind = _KINDS.get(one.kind, one.kind)
-    severity = text(f"{one.kind}, likely" if one.likely else one.kind)
-    yield f'<article class="{kind}" id="{plain(one.code)}"><h3><span class="{kind}">'
-    yield f"{MARKS[one.kind]} {plain(one.code)}</span> {text(one.title)} <small>({severity})</small></h3>"
+    severity = f"{one.kind}, likely" if one.likely else one.kind
+    yield htmlpage.finding(_KINDS.get(one.kind, one.kind), MARKS[one.kind], one.code, one.title, severity, place=one.code)
     if one.message:
         yield f"<p>{text(one.message)}</p>"
     yield f"<dl><dt>{text('on')}</dt><dd>{text(fleet.where(one, found))}</dd>"

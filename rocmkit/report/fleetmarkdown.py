@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rocmkit.report import fleet, summary
 from rocmkit.report.drawing import MARKS
 from rocmkit.report.fleet import Fleet, Machine, Shared
-from rocmkit.report.markdown import fenced, inline, row, way_out
+from rocmkit.report.markdown import fenced, inline, row, spoken, way_out
 from rocmkit.words import said
 
 
@@ -40,7 +40,7 @@ def _lines(found: Fleet) -> Iterator[str]:
         yield row((one.name, *fleet.cells(one, apart), fleet.verdict_cell(one), _told(one)))
     for shared in found.findings:
         yield ""
-        yield from _finding(shared, found)
+        yield spoken("\n".join(_finding(shared, found))).rstrip("\n")
     if found.left_out:
         yield ""
         yield said(f"Left out on request: {', '.join(found.left_out)}.")
@@ -53,17 +53,17 @@ def _told(one: Machine) -> str:
 
 def _finding(one: Shared, found: Fleet) -> Iterator[str]:
     likely = ", likely" if one.likely else ""
-    yield f"### {one.code} {said(inline(one.title))} ({said(f'{one.kind}{likely}')})"
+    yield f"### {one.code} {inline(one.title)} ({one.kind}{likely})"
     yield ""
     if one.message:
-        yield said(inline(one.message))
+        yield inline(one.message)
         yield ""
-    yield f"- {said('on')}: {said(inline(fleet.where(one, found)))}"
+    yield f"- on: {inline(fleet.where(one, found))}"
     if one.cause:
-        yield f"- {said('cause')}: {said(inline(one.cause))}"
+        yield f"- cause: {inline(one.cause)}"
     if one.fix:
         yield from way_out(one.fix)
     elif not one.alike:
-        yield f"- {said('fix')}: {said(fleet.DIFFERS)}"
+        yield f"- fix: {fleet.DIFFERS}"
         yield ""
         yield from fenced(fleet.see(one), "sh")

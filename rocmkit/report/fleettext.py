@@ -160,10 +160,12 @@ def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
 def _broken(text: str, columns: int) -> list[str]:
     """`text` in lines of so many columns: broken at blanks, and where a word is longer, in it."""
     lines = []
-    for rest in wrap(text, columns):
-        while width(rest) > columns:
-            count = next(count for count in range(len(rest), 0, -1) if count == 1 or width(rest[:count]) <= columns)
-            lines.append(rest[:count])
-            rest = rest[count:]
-        lines.append(rest)
+    for whole in wrap(text, columns):
+        part, used = "", 0
+        for letter in whole:
+            if part and used + width(letter) > columns:
+                lines.append(part)
+                part, used = "", 0
+            part, used = part + letter, used + width(letter)
+        lines.append(part)
     return lines

@@ -121,6 +121,27 @@ def way_out(fix: WayOut) -> Iterator[str]:
             yield f"<dt>{text(word)}</dt><dd>{commands(lines)}</dd>"
 
 
+def finding(kind: str, mark: str, code: str, title: str, severity: str, *, place: str = "") -> str:
+    """How the part of a page on one finding begins. `kind` colours it; links lead to `place`."""
+    at = f' id="{plain(place)}"' if place else ""
+    head = f'<span class="{kind}">{mark} {plain(code)}</span> {text(title)} <small>({text(severity)})</small>'
+    return f'<article class="{kind}"{at}><h3>{head}</h3>'
+
+
+def supposed(lines: Iterable[str]) -> Iterator[str]:
+    """What the changes of --what-if would do: one line over all, and the others as a list. Nothing where there are none."""
+    told = list(lines)
+    if told:
+        yield f'<section aria-labelledby="what-if"><h2 id="what-if">{text(told[0])}</h2><ul>'
+        yield from (f"<li>{text(line)}</li>" for line in told[1:])
+        yield "</ul></section>"
+
+
+def footer() -> str:
+    """Where to go on from a page with findings."""
+    return f"<footer><p>{text('`rocmkit explain CODE` tells what a finding means, and where that is known from.')}</p></footer>"
+
+
 def table(heads: Iterable[str], rows: Iterable[Iterable[str]], *, label: str) -> Iterator[str]:
     """A table of markup that scrolls by itself where it is too wide. The first cell of each row names the row.
 

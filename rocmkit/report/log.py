@@ -191,6 +191,16 @@ def sentence(held: tuple[Held, ...]) -> str:
     return f"It does not say on which machine it ran. On one with an AMD GPU it shows {rows}."
 
 
+def onwards(report: LogReport) -> str:
+    """What finds the cause that the log does not name; empty where nothing here does."""
+    if report.matches or report.held or kb.SEGFAULT not in report.about:
+        return ""
+    return (
+        "Where the segmentation fault comes from, `rocmkit bisect -- python program.py` finds out by running the program with other "
+        "settings, and `rocmkit doctor --try` by trying the libraries of an environment."
+    )
+
+
 def _sum(roots: int, follow: int) -> str:
     more = f", and {follow} that follow{'s' * (follow == 1)} from {'it' if roots == 1 else 'them'}" if follow else ""
     return _counted(roots, "known cause") + more
@@ -202,6 +212,8 @@ def _nothing(report: LogReport, marks: Mapping[str, str], width: int) -> Iterato
     if "rocm" not in report.about:
         rather = f", but of {' and '.join(others)}" if others else ""
         yield from wrapped("  ", f"It speaks neither of ROCm nor of an AMD GPU{rather}.", width, indent=2)
+    if further := onwards(report):
+        yield from wrapped("  ", further, width, indent=2)
     for where in report.report_to[:3]:
         yield from wrapped("  ", f"It points to {where.project}, which takes reports at {where.url}", width, indent=2)
 

@@ -8,7 +8,7 @@ from rocmkit.report import htmlpage
 from rocmkit.report.drawing import MARKS
 from rocmkit.report.fix import WayOut
 from rocmkit.report.htmlpage import plain, text
-from rocmkit.report.log import LogMatch, LogReport, place, sentence
+from rocmkit.report.log import LogMatch, LogReport, onwards, place, sentence
 from rocmkit.report.summary import counted
 
 
@@ -24,6 +24,8 @@ def section(report: LogReport, below: Mapping[WayOut, str]) -> Iterator[str]:
         yield from _match(one, codes, below)
     if not report.matches and not report.held:
         yield f"<p>{text('Nothing that is known here is in it.')}</p>"
+    if further := onwards(report):
+        yield f"<p>{text(further)}</p>"
     if report.held:
         yield f"<p>{text(sentence(report.held))}</p>"
     for where in report.report_to[:3]:
@@ -32,9 +34,8 @@ def section(report: LogReport, below: Mapping[WayOut, str]) -> Iterator[str]:
 
 
 def _match(one: LogMatch, codes: Mapping[str, str], below: Mapping[WayOut, str]) -> Iterator[str]:
-    severity = text(f"{one.severity}, likely" if one.confidence == "likely" else one.severity)
-    yield f'<article class="{one.severity}"><h3><span class="{one.severity}">{MARKS[one.severity]} {plain(one.code)}</span> '
-    yield f"{text(one.title)} <small>({severity})</small></h3><dl>"
+    severity = f"{one.severity}, likely" if one.confidence == "likely" else one.severity
+    yield htmlpage.finding(one.severity, MARKS[one.severity], one.code, one.title, severity) + "<dl>"
     yield f"<dt>{text(place(one))}</dt><dd><pre>{plain(one.excerpt)}</pre></dd>"
     yield f"<dt>{text('cause')}</dt><dd>{text(one.cause)}</dd>"
     if one.explained_by:

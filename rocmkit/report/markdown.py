@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from rocmkit.report import routes, summary, supposed, trials
 from rocmkit.report.fix import WayOut
-from rocmkit.report.log import LogMatch, LogReport, place, sentence
+from rocmkit.report.log import LogMatch, LogReport, onwards, place, sentence
 from rocmkit.report.published import Fault, Judgement, Report
 from rocmkit.report.terminal import clean
 from rocmkit.words import language, said
@@ -27,8 +27,11 @@ def spoken(written: str) -> str:
 def _lines(report: Report) -> Iterator[str]:
     yield f"## rocmkit doctor: {inline(summary.verdict_line(report))}"
     yield ""
-    yield f"rocmkit {report.rocmkit}, knowledge of {report.kb}, looked at {inline(report.source)}."
+    yield f"rocmkit {report.rocmkit}, knowledge of {report.kb}, looked at {inline(supposed.source(report))}."
     yield ""
+    if further := summary.onwards(report):
+        yield inline(further)
+        yield ""
     for number, line in enumerate(supposed.lines(report)):
         yield f"{'- ' if number else ''}{inline(line)}"
         if number == 0:
@@ -37,10 +40,10 @@ def _lines(report: Report) -> Iterator[str]:
         yield ""
     yield "| | |"
     yield "|---|---|"
-    for label, text in summary.machine_lines(report.facts):
+    for label, text in summary.machine_lines(report.facts, said(summary.AT)):
         yield row((label, text))
     if report.log:
-        yield from _log(report.log)
+        yield from log_lines(report.log)
     for judgement in summary.findings(report):
         for fault in judgement.findings:
             yield ""
@@ -108,7 +111,8 @@ def _routes(report: Report) -> Iterator[str]:
     yield from map(row, ways)
 
 
-def _log(report: LogReport) -> Iterator[str]:
+def log_lines(report: LogReport) -> Iterator[str]:
+    """What a log tells."""
     yield ""
     yield f"### In the log {inline(report.source)} ({summary.counted(report.lines, 'line')})"
     yield ""
@@ -119,6 +123,8 @@ def _log(report: LogReport) -> Iterator[str]:
         yield from _match(one)
     if not report.matches and not report.held:
         yield "Nothing that is known here is in it."
+    if further := onwards(report):
+        yield inline(further)
     if report.held:
         yield inline(sentence(report.held))
     for where in report.report_to[:3]:
@@ -147,7 +153,7 @@ def way_out(fix: WayOut) -> Iterator[str]:
     for title, commands in (("run", fix.commands), ("verify", fix.verify)):
         if commands:
             yield ""
-            yield f"{title}:"
+            yield f"{said(title)}:"
             yield ""
             yield from fenced("\n".join(commands), "sh")
 

@@ -81,7 +81,7 @@ def blocks(found: Iterable[Block], style: Style, marks: Mapping[str, str], width
         yield ""
         yield from wrapped(style(STYLES["error"], marks["error"]) + f" {block.code} ", block.text, width, indent=4)
         for number, way in enumerate(block.ways_out):
-            text, colon, command = way.rpartition(": rocmkit ")  # a command stands on a line of its own, to be copied
+            text, colon, command = said(way).rpartition(": rocmkit ")  # a command stands on a line of its own, to be copied
             yield from wrapped(" " * INDENT if number else label("way out"), f"{text}:" if colon else way, width, indent=INDENT)
             if colon:
                 yield " " * INDENT + style("cyan", f"rocmkit {clean(command)}")

@@ -140,17 +140,16 @@ def hidden(text: str) -> tuple[Hidden, ...]:
     return tuple(Hidden(what=what, different=len(different[kind]), places=places[kind]) for kind, what in _CALLED.items() if places[kind])
 
 
-def brief(one: Preview) -> str:
-    """What was just recorded, in a few lines."""
-    programs = sorted({command.argv[0].rpartition("/")[2] for command in one.commands if command.argv})
-    lines = [
-        f"kept {_counts(one)}",
-        *([f"  ran        {', '.join(programs)}"] if programs else []),
-        *([f"  variables  {', '.join(one.variables)}"] if one.variables else []),
-        *([f"  hidden     {', '.join(map(_hidden, one.hidden))}"] if one.hidden else []),
-        "It is a text file: look at it, or at `rocmkit doctor --from FILE --preview`, before you send it.",
-    ]
-    return "".join(line(words) + "\n" for words in lines)
+def brief(one: Preview) -> Iterator[tuple[str, str]]:
+    """What was just recorded, in a few lines: labels, which the first and the last line have none of, and what stands behind them."""
+    yield "", f"kept {_counts(one)}"
+    if programs := sorted({command.argv[0].rpartition("/")[2] for command in one.commands if command.argv}):
+        yield "ran", ", ".join(programs)
+    if one.variables:
+        yield "variables", ", ".join(one.variables)
+    if one.hidden:
+        yield "hidden", ", ".join(map(_hidden, one.hidden))
+    yield "", "It is a text file: look at it, or at `rocmkit doctor --from FILE --preview`, before you send it."
 
 
 def text(one: Preview) -> str:

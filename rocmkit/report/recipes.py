@@ -11,6 +11,7 @@ from rocmkit.kb.when import LAYOUTS, When
 from rocmkit.model import Model
 from rocmkit.report.drawing import ASCII_MARKS, INDENT, MARKS, STYLES, Style, label, style_of, wrapped
 from rocmkit.report.terminal import clean, line
+from rocmkit.words import said
 
 
 class Version(Model, kw_only=True):
@@ -109,15 +110,15 @@ def table(rows: Listing, *, color: bool, unicode: bool, width: int) -> str:
     """The recipes as text."""
     style, lines = style_of(color=color), list[str]()
     for row in rows.recipes:
-        lines += [style("bold", line(row.name)) + f"  {line(row.title)}"]
+        lines += [style("bold", line(row.name)) + f"  {said(line(row.title))}"]
         lines += wrapped(label("makes"), row.makes, width, indent=INDENT)
         for one in row.releases:
             lines += wrapped(
                 label(one.version), meant_for(one.rocm, one.layouts, one.archs, one.wavefront, one.python), width, indent=INDENT
             )
         lines += [""]
-    lines += ["rocmkit recipes show NAME says what each step is for; rocmkit build NAME --arch native builds for this machine."]
-    return _text(lines if rows.recipes else ["No recipe is here."], unicode=unicode)
+    lines += [said("rocmkit recipes show NAME says what each step is for; rocmkit build NAME --arch native builds for this machine.")]
+    return _text(lines if rows.recipes else [said("No recipe is here.")], unicode=unicode)
 
 
 #: Whose ROCm a layout is, in words.
@@ -139,7 +140,7 @@ def meant_for(rocm: str, layouts: tuple[str, ...], archs: tuple[str, ...], wavef
 def page(folder: str, loaded: Loaded, *, color: bool, unicode: bool, width: int) -> str:
     """A recipe explained as text."""
     style, recipe = style_of(color=color), loaded.recipe
-    lines = [style("bold", line(recipe.name)) + f"  {line(recipe.title)}", ""]
+    lines = [style("bold", line(recipe.name)) + f"  {said(line(recipe.title))}", ""]
     lines += [*wrapped("", recipe.summary, width, indent=0), ""]
     lines += wrapped(label("makes"), makes(recipe), width, indent=INDENT)
     if recipe.use:
@@ -152,7 +153,7 @@ def page(folder: str, loaded: Loaded, *, color: bool, unicode: bool, width: int)
 
 def _release(recipe: Recipe, one: Release, style: Style, width: int) -> Iterator[str]:
     what = meant_for(one.rocm, one.layouts, one.archs, one.wavefront, one.python)
-    yield style("bold", f"{line(recipe.name)} {line(one.version)}") + f"  {line(what)}"
+    yield style("bold", f"{line(recipe.name)} {line(one.version)}") + f"  {said(line(what))}"
     yield from wrapped(label("why"), f"{one.why} ({one.known})", width, indent=INDENT)
     for word, texts in (("gives", one.gives), ("limit", one.notes)):
         for text in texts:
@@ -165,20 +166,20 @@ def _release(recipe: Recipe, one: Release, style: Style, width: int) -> Iterator
             yield from wrapped(label(word), " ".join(names), width, indent=INDENT)
     for link in one.links:
         yield label("source") + clean(link)
-    yield from ("", style("bold", "  What is fetched"))
+    yield from ("", style("bold", "  " + said("What is fetched")))
     for name, source in one.fetch.items():
         yield from _source(name, source, width)
     if one.patches or one.files:
-        yield from ("", style("bold", "  What is changed"))
+        yield from ("", style("bold", "  " + said("What is changed")))
     for patch in one.patches:
         yield from _changed(f"patch {origin(patch)} to {patch.to}", patch.why, patch.link, patch.when, width)
     for file in one.files:
         yield from _changed(f"file {file.file}", file.why, file.link, file.when, width)
     if one.values:
-        yield from ("", style("bold", "  What steps share"))
+        yield from ("", style("bold", "  " + said("What steps share")))
     for name, words in one.values.items():
         yield from wrapped(f"    {{value.{name}}}  ", _command(words), width, indent=INDENT)
-    yield from ("", style("bold", "  Steps"))
+    yield from ("", style("bold", "  " + said("Steps")))
     for number, step in enumerate(one.steps, 1):
         yield from _step(number, step, style, width)
 
@@ -193,7 +194,7 @@ def _source(name: str, one: Source, width: int) -> Iterator[str]:
         pinned = f"sha256 {clean(one.sha256)}" if one.sha256 else f"not pinned: {one.unpinned}"
         yield from wrapped(" " * INDENT, pinned, width, indent=INDENT)
     for below in one.submodules:
-        yield " " * INDENT + f"{clean(below.path)} from {clean(below.git)}"
+        yield " " * INDENT + said("{path} from {url}").format(path=clean(below.path), url=clean(below.git))
         yield " " * INDENT + f"commit {clean(below.commit)}"
 
 
@@ -214,14 +215,15 @@ def _step(number: int, one: Step, style: Style, width: int) -> Iterator[str]:
     for part in wrapped(" " * INDENT, _command(one.run), width, indent=INDENT):
         yield " " * INDENT + style("cyan", part[INDENT:])
     if one.cwd != "{work}":
-        yield " " * INDENT + f"in {clean(one.cwd)}"
+        yield " " * INDENT + said("in {cwd}").format(cwd=clean(one.cwd))
     for name, value in one.env.items():
-        yield from wrapped(" " * INDENT, f"with {name}={_quoted(value)}", width, indent=INDENT)
+        text = said("with {name}={value}").format(name=name, value=_quoted(value))
+        yield from wrapped(" " * INDENT, text, width, indent=INDENT)
 
 
 def _only(when: When) -> str:
     """The same as what follows a name."""
-    return f", {where}" if (where := only_for(when)) else ""
+    return f", {said(where)}" if (where := only_for(when)) else ""
 
 
 def only_for(when: When) -> str:

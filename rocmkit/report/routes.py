@@ -24,7 +24,11 @@ WORDS: dict[str, str] = {
     "unknown": "not known",
     "cpu-only": "processor",
 }
+#: How well it is known, in the same way.
+KNOWN: dict[str, str] = {"measured": "measured", "documented": "documented", "reported": "reported", "inferred": "inferred"}
 _WORD = 13
+#: What is said in place of ways.
+NONE = "There is no AMD GPU here that a way could lead to, or it is not known whether it would work."
 
 
 def chosen(names: tuple[str, ...]) -> frozenset[str]:
@@ -88,7 +92,7 @@ def codes(one: Route) -> str:
 def full(routes: tuple[Route, ...], ideas: tuple[Idea, ...], names: frozenset[str], style: Style, width: int) -> Iterator[str]:
     """Every way of the systems named, with commands and sources, and what is to be thought of ways that people try."""
     if not routes:
-        yield said("There is no AMD GPU here that a way could lead to, or it is not known whether it would work.")
+        yield from wrapped("", NONE, width, indent=0)
         return
     known = {system.id: system for system in systems()}
     for one in routes:
@@ -104,7 +108,8 @@ def full(routes: tuple[Route, ...], ideas: tuple[Idea, ...], names: frozenset[st
         yield ""
     yield style("bold", said("What people try"))
     for idea in ideas:
-        yield from wrapped("  " + pad(said(idea.verdict), 9), f"{idea.name}: {idea.because} ({idea.known})", width, indent=11)
+        because = f"{said(f'{idea.name}: {idea.because}')} ({said(KNOWN[idea.known])})"  # what is in parentheses is no part of a value
+        yield from wrapped("  " + pad(said(idea.verdict), 9), because, width, indent=11)
         for command in idea.commands:
             yield " " * 11 + style("cyan", clean(command))
 
@@ -118,7 +123,7 @@ def _route(one: Route, notes: list[str], style: Style, width: int) -> Iterator[s
         yield from wrapped(label("note"), note, width, indent=12)
     for number, command in enumerate(one.commands):
         yield label("run" if number == 0 else "") + style("cyan", clean(command))
-    yield from wrapped(label("known"), f"{one.known}: {', '.join(one.sources)}", width, indent=12)
+    yield from wrapped(label("known"), f"{said(KNOWN[one.known])}: {', '.join(one.sources)}", width, indent=12)
 
 
 def memory(one: Route) -> str:

@@ -27,7 +27,7 @@ def brief(ways: tuple[Route, ...]) -> Iterator[str]:
 def full(ways: tuple[Route, ...], ideas: tuple[Idea, ...], names: frozenset[str]) -> Iterator[str]:
     """Every way of the systems named, with commands and sources, and what is to be thought of ways that people try."""
     if not ways:
-        yield f"<p>{text('There is no AMD GPU here that a way could lead to, or it is not known whether it would work.')}</p>"
+        yield f"<p>{text(routes.NONE)}</p>"
         return
     notes = {system.id: system.notes for system in systems()}
     for one in ways:
@@ -40,7 +40,7 @@ def full(ways: tuple[Route, ...], ideas: tuple[Idea, ...], names: frozenset[str]
     yield f"<h2>{text('What people try')}</h2>"
     for idea in ideas:
         yield f"<article><h3>{plain(idea.name)} <small>({text(idea.verdict)})</small></h3>"
-        yield f"<p>{text(idea.because)} <small>({plain(idea.known)})</small></p>"
+        yield f"<p>{text(idea.because)} <small>({text(routes.KNOWN[idea.known])})</small></p>"
         if idea.commands:
             yield htmlpage.commands(idea.commands)
         yield "</article>"
@@ -58,7 +58,7 @@ def _way(one: Route, notes: tuple[str, ...]) -> Iterator[str]:
         yield "</dd>"
     if one.commands:
         yield f"<dt>{text('run')}</dt><dd>{htmlpage.commands(one.commands)}</dd>"
-    yield f"<dt>{text('known')}</dt><dd>{plain(one.known)}: {plain(', '.join(one.sources))}</dd></dl></article>"
+    yield f"<dt>{text('known')}</dt><dd>{text(routes.KNOWN[one.known])}: {plain(', '.join(one.sources))}</dd></dl></article>"
 
 
 def _list(notes: tuple[str, ...]) -> Iterator[str]:

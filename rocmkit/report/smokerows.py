@@ -7,6 +7,7 @@ import math
 from rocmkit.report.summary import counted, size
 from rocmkit.smoke.observed import Placed
 from rocmkit.smoke.result import Case, Smoke
+from rocmkit.words import said
 
 #: What is said of each verdict.
 VERDICTS = {
@@ -57,7 +58,7 @@ def gpu(case: Case) -> str:
     if case.outcome == "skipped":
         return _NONE
     if case.proof.enough:
-        return f"yes, {case.proof.level}"
+        return said("yes, {level}").format(level=case.proof.level)
     return "no" if case.device == "cpu" or case.proof.level == "none" else f"not proved, {case.proof.level}"
 
 

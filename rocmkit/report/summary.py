@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from rocmkit.errors import Exit
@@ -39,13 +39,17 @@ NOTABLE = (
 )
 
 
-def machine_lines(facts: Facts) -> Iterator[tuple[str, str]]:
+#: Where a version lies: too little for a sentence to be known by, so whoever draws says it first.
+AT = "{version} in {path}"
+
+
+def machine_lines(facts: Facts, at: str = AT) -> Iterator[tuple[str, str]]:
     """(label, text) for each part of the machine; a part that is not known says why. One line for each GPU."""
     yield from (("GPU", text) for text in _gpus(facts))
     yield "driver", _driver(facts)
     yield "system", _system(facts)
-    yield "ROCm", _rocm(facts)
-    yield "Python", _python(facts)
+    yield "ROCm", _rocm(facts, at)
+    yield "Python", _python(facts, at)
 
 
 def failures(facts: Facts) -> Iterator[tuple[str, str, str]]:
@@ -84,16 +88,22 @@ def counted(number: int, word: str) -> str:
 
 
 def _found(report: Report) -> list[str]:
-    """What was found, counted: "1 error", "2 likely errors", "1 note"."""
-    kinds = Counter(("likely " if one.severity == "error" and likely(one) else "") + one.severity for one in findings(report))
-    return [counted(kinds[kind], kind) for kind in ("error", "likely error", "warning", "likely warning", "note") if kinds[kind]]
+    """What was found, counted: "1 error (RK307)", "2 notes". What decides is named: on a small screen it has scrolled away by then."""
+    kinds: defaultdict[str, list[str]] = defaultdict(list)
+    for one in findings(report):
+        kinds[("likely " if one.severity == "error" and likely(one) else "") + one.severity].append(one.code)
+    return [
+        counted(len(kinds[kind]), kind) + ("" if kind == "note" else f" ({' '.join(kinds[kind])})")
+        for kind in ("error", "likely error", "warning", "note")
+        if kinds[kind]
+    ]
 
 
 def verdict_line(report: Report) -> str:
     """The one line that ends the report."""
     words = _found(report)
     if report.verdict == "not-applicable":
-        wsl = not isinstance(report.facts.system, Gap) and report.facts.system.wsl is True
+        wsl = _is_wsl(report.facts)
         reason = "WSL shows its GPU in a way that rocmkit does not read" if wsl else "no AMD GPU was found"
         if report.trials:
             reason += "; the experiments were made on the processor alone"
@@ -106,6 +116,21 @@ def verdict_line(report: Report) -> str:
         reason = ", ".join(words)
     early = "; the experiments were broken off" if report.exit == Exit.INTERRUPTED else ""
     return f"{VERDICTS[report.verdict]}: {reason}{early}"
+
+
+def onwards(report: Report) -> str:
+    """What can be done where there is no GPU to judge; empty where there is one, or Windows has it."""
+    if report.verdict != "not-applicable" or _is_wsl(report.facts):
+        return ""
+    return (
+        "A card that should be here is not on the PCI bus: see to its power and its slot, or in a virtual machine to what it is given. "
+        "For a card in another machine, `rocmkit doctor --from FILE` judges what `rocmkit doctor --record FILE` wrote there, "
+        "and `rocmkit inspect FILE --for gfx906` says whether a library or a wheel runs on it."
+    )
+
+
+def _is_wsl(facts: Facts) -> bool:
+    return not isinstance(facts.system, Gap) and facts.system.wsl is True
 
 
 def _usable(report: Report) -> str:
@@ -174,17 +199,17 @@ def _system(facts: Facts) -> str:
     return ", ".join(parts) or "not known"
 
 
-def _rocm(facts: Facts) -> str:
+def _rocm(facts: Facts, at: str) -> str:
     if isinstance(facts.rocm, Gap):
         return f"not known ({facts.rocm.detail})"
-    return "; ".join(f"{rocm.version or 'version unknown'} in {rocm.path}" for rocm in facts.rocm) or "none installed"
+    return "; ".join(at.format(version=rocm.version or "version unknown", path=rocm.path) for rocm in facts.rocm) or "none installed"
 
 
-def _python(facts: Facts) -> str:
+def _python(facts: Facts, at: str) -> str:
     python = facts.python
     if isinstance(python, Gap):
         return f"not known ({python.detail})"
-    return f"{python.version} in {python.prefix}: {_packages(python)}"
+    return f"{at.format(version=python.version, path=python.prefix)}: {_packages(python)}"
 
 
 def _packages(python: Python) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import reduce
 from typing import Any
 
 from msgspec.structs import replace
@@ -18,6 +19,7 @@ from rocmkit.report.compare import Outcome, compare, other_ways, outcomes, sure_
 from rocmkit.report.fix import WayOut
 from rocmkit.report.published import PLAIN, Comparison, Evidence, Fault, Judgement, Report, Terms, publish
 from rocmkit.report.summary import VERDICTS, size
+from rocmkit.words import said
 
 _LEAST = 1 << 20
 #: Changes after which nobody has seen whether the driver knows the GPU; the knowledge base has no list of that.
@@ -114,6 +116,20 @@ def _leaves(value: Any, place: tuple[str | int, ...]) -> Iterator[tuple[tuple[st
         yield place, size(value)
 
 
+def source(report: Report) -> str:
+    """What was looked at, as people are told."""
+    if not report.what_if:
+        return report.source
+    plain = report.source.removesuffix(f", if {whatif.words(report.what_if)}")
+    return said("{source}, if {what_if}").format(source=said(plain), what_if=clause(report.what_if))
+
+
+def clause(texts: Iterable[str]) -> str:
+    """Changes as a clause, as people are told: each by itself, since a name and "were" are too little to know it by."""
+    told = [said(how).format(name=said(name), value=value) for name, how, value in whatif.clauses(texts)]
+    return reduce(lambda one, other: said("{one} and {other}").format(one=one, other=other), told)
+
+
 def lines(report: Report) -> Iterator[str]:
     """What the change would do, a line for each kind; nothing where no change was asked about."""
     compared = report.compared
@@ -121,7 +137,7 @@ def lines(report: Report) -> Iterator[str]:
         return
     titles = {one.code: one.title for one in report.results}
     verdicts = f"{VERDICTS[compared.before]} → {VERDICTS[report.verdict]}"
-    yield f"If {whatif.words(report.what_if)}: {verdicts}"
+    yield said("If {what_if}: {verdicts}").format(what_if=clause(report.what_if), verdicts=verdicts)
     if report.verdict in {"ready", "degraded"} and any(text.startswith(_UNSEEN) for text in report.what_if):
         yield "taken for granted, since no list of it is known: that the driver would know the GPU"
     kinds = (
@@ -137,6 +153,6 @@ def lines(report: Report) -> Iterator[str]:
     if not any(codes for _, codes in kinds):
         yield "nothing that doctor looks for comes or goes"
     for way in compared.ways:
-        yield f"{', '.join(way.systems)}: {way.old} → {way.new}"
+        yield f"{', '.join(way.systems)}: {said(way.old)} → {said(way.new)}"
     if same := [code for code in compared.stayed if code not in compared.changed]:
         yield f"as before: {', '.join(same)}"

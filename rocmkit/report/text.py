@@ -31,10 +31,10 @@ def render(report: Report, *, color: bool, unicode: bool, width: int = 100, name
 
 
 def _lines(report: Report, named: frozenset[str], style: Style, marks: dict[str, str], width: int) -> Iterator[str]:
-    yield from headed(f"rocmkit doctor {report.rocmkit}", f"{report.source}, knowledge of {report.kb}", style, width)
+    yield from headed(f"rocmkit doctor {report.rocmkit}", f"{supposed.source(report)}, knowledge of {report.kb}", style, width)
     yield ""
     for number, line in enumerate(supposed.lines(report)):
-        yield from wrapped("    " if number else "", style("bold", said(line)) if number == 0 else line, width, indent=4)
+        yield from (one if number else style("bold", one) for one in wrapped("    " if number else "", line, width, indent=4))
     if report.compared:
         yield ""
     if report.log:
@@ -49,10 +49,13 @@ def _lines(report: Report, named: frozenset[str], style: Style, marks: dict[str,
         yield from trials.lines(report.trials, style, marks, width)
         yield ""
     yield style("bold", said("This is what was looked at" + (", with that changed" if report.what_if else "")))
-    for part, text in summary.machine_lines(report.facts):
+    for part, text in summary.machine_lines(report.facts, said(summary.AT)):
         yield from wrapped("  " + pad(said(part), 8), text, width, indent=10)
     yield ""
     yield from _folded(report, style, marks, width)
+    if further := summary.onwards(report):
+        yield from wrapped("", further, width, indent=0)
+        yield ""
     kind = VERDICT_STYLES.get(report.verdict, "bold")
     yield from (style(kind, line) for line in wrapped("", summary.verdict_line(report), width, indent=2))
 
@@ -135,9 +138,8 @@ def _folded(report: Report, style: Style, marks: dict[str, str], width: int) -> 
         # A reason that many share, such as that there is no GPU, says more than their codes.
         shared = [reason for reason, count in Counter(idle.values()).items() if count > _MANY]
         named = [code for code, reason in idle.items() if reason not in shared]
-        if shared and len(named) <= _FEW:
-            named = [f"{code}: {idle[code]}" for code in named]
-        why = "; ".join(filter(None, [*shared, ("; " if shared and len(named) <= _FEW else ", ").join(named)]))
+        told = [f"{code}: {idle[code]}" for code in named] if shared and len(named) <= _FEW else [", ".join(named)]
+        why = "; ".join(filter(None, [*shared, *told]))
         line = f"{summary.counted(len(idle), 'check')} with nothing to judge here: {why}"
         yield from wrapped("- ", line, width, indent=2)
     if passed or by_reason or idle:

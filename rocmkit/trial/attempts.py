@@ -34,6 +34,7 @@ class Attempts:
         self.trials: list[Trial] = []
         self.seconds = 0.0
         self.ended: Literal["interrupted", "budget", "gpu-gone"] | None = None
+        self.doing = ""  # what is run now, in words
         self.tell: Tell = tell or (lambda _: None)  # news that are worth a line at once
         self.budget_s = budget_s
 
@@ -43,6 +44,7 @@ class Attempts:
             self.ended = self.ended or "budget"
         if self.ended:
             raise Stopped
+        self.doing = what
         try:
             trial = yield experiment
         except KeyboardInterrupt:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -228,7 +229,7 @@ def test_explain_prints_the_generated_page() -> None:
     page = (ROOT / "docs/checks/RK201.md").read_text()
     ran = rocmkit("explain", "rk201")
     assert ran.code == 0
-    assert page.endswith(ran.out)
+    assert re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", page).endswith(ran.out)  # there its sources are links
     jsonschema.validate(rocmkit("explain", "RK201", "--json").json, schema("page-1"))
     jsonschema.validate(rocmkit("explain", "--list", "--json").json, schema("pages-1"))
 

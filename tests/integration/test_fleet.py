@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import pty
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support.command import ROOT, Ran, rocmkit
+from tests.support.terminal import shown, terminal
 
 MACHINES = ROOT / "tests/machines"
 
@@ -102,6 +103,17 @@ def test_broken_files_are_told_and_the_others_judged(form: str, tmp_path: Path) 
         assert "it is empty" in plain and "recording format 99" in plain and "RK201" in plain
 
 
+@pytest.mark.parametrize("form", ["text", "json", "markdown", "html"])
+def test_names_that_are_no_text(form: str, tmp_path: Path) -> None:
+    good, broken = (tmp_path / os.fsdecode(name) for name in (b"good\xff.yaml", b"broken\xff.yaml"))
+    shutil.copy(MACHINES / "mi210.yaml", good)
+    broken.write_text("x")
+    for given, code in ((tmp_path, 2), (good, 0)):
+        ran = from_(given, options=("--format", form))
+        assert (ran.code, ran.err) == (code, "")
+        assert "good" in ran.out
+
+
 def test_a_change_that_does_not_fit_one_machine_is_judged_on_the_others() -> None:
     ran = from_(MACHINES / "mi50-torch-rocm72.yaml", MACHINES / "no-gpu.yaml", options=("--what-if", "gfx=gfx1030"))
     assert ran.code == 2
@@ -131,12 +143,12 @@ def test_json_is_the_reports_in_full() -> None:
 
 
 def test_many_machines_need_few_words(tmp_path: Path) -> None:
-    rack(tmp_path, **{f"node{number:03d}": "no-access" if number % 20 else "mi210" for number in range(1, 61)})
+    rack(tmp_path, **{f"node{number:03d}": "no-access" if number % 8 else "mi210" for number in range(1, 25)})
     out = from_(tmp_path).out
-    assert len(rows(out)) == 60
-    assert "on      all but node020, node040, node060 (57 of 60)" in out
-    assert "The same on all of them" not in out or "kernel" in out
-    assert "57 BLOCKED, 3 READY" in out
+    assert len(rows(out)) == 24
+    assert "on      all but node008, node016, node024 (21 of 24)" in out
+    assert "The same on all of them: kernel 6.8.0-87-generic" in out.splitlines()
+    assert "21 BLOCKED, 3 READY" in out
 
 
 @pytest.mark.parametrize("extra", [("--route", "faster-whisper"), ("--log", "{log}")])
@@ -197,25 +209,14 @@ def test_a_terminal_without_utf8_gets_ascii() -> None:
 
 @pytest.mark.parametrize("columns", [80, 200])
 def test_on_a_terminal_it_is_drawn_in_colour_and_fits(columns: int) -> None:
-    import fcntl
-    import struct
-    import termios
-
-    main, side = pty.openpty()
-    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     names = ("mi50-16gb-healthy", "no-access", "two-mi50")
     command = [sys.executable, "-m", "rocmkit", "doctor"] + [w for name in names for w in ("--from", str(MACHINES / f"{name}.yaml"))]
-    child = subprocess.Popen(command, stdout=side, stderr=subprocess.DEVNULL, env=_env(TERM="xterm"))
-    os.close(side)
-    drawn = b""
-    try:
-        while chunk := os.read(main, 65536):
-            drawn += chunk
-    except OSError:  # Linux says EIO where the other end is closed
-        pass
-    os.close(main)
-    assert child.wait(timeout=30) == 1
-    assert b"\x1b[1;31mBLOCKED" in drawn and "\N{REPLACEMENT CHARACTER}" not in drawn.decode()
+    with terminal(["sh", "-c", 'exec "$@" 2>/dev/null', "sh", *command], columns=columns) as (process, leader):
+        drawn = shown(leader).decode()
+        assert process.wait(timeout=30) == 1
+    assert "\x1b[1;31mBLOCKED" in drawn and "\N{REPLACEMENT CHARACTER}" not in drawn
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", drawn).splitlines()
+    assert max(map(len, lines[: lines.index("") + 8])) <= columns
 
 
 def _env(**more: str) -> dict[str, str]:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 import re
 import shlex
 import shutil
 import signal
-import struct
 import subprocess
 import sys
-import termios
 import time
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -23,44 +18,12 @@ import pytest
 from rocmkit.cli import cli
 from rocmkit.cli.commands import Command, Group
 from tests.support.command import ROOT, rocmkit
+from tests.support.terminal import ENVIRONMENT, shown, terminal
 from tools import man
 
 COMMANDS = [(path[1:], command) for path, command, _ in man.commands()]
 IDS = [" ".join(path) or "rocmkit" for path, _ in COMMANDS]
 NO_GPU = str(ROOT / "tests/machines/no-gpu.yaml")
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "LC_ALL": "C.UTF-8"}
-
-
-@contextlib.contextmanager
-def terminal(
-    command: Sequence[str], *, columns: int = 80, env: dict[str, str] | None = None
-) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """A program that has a terminal of its own, as in a window: Ctrl-C there is a signal to all that it started."""
-    leader, follower = os.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-
-    own = {**ENVIRONMENT, **(env or {})}
-    process = subprocess.Popen(["setsid", "--ctty", *command], stdin=follower, stdout=follower, stderr=follower, env=own)
-    os.close(follower)
-    try:
-        yield process, leader
-    finally:
-        process.kill()
-        process.wait()
-        os.close(leader)
-
-
-def shown(leader: int) -> bytes:
-    """All that a program shows until it ends."""
-    got = b""
-    while True:
-        try:
-            chunk = os.read(leader, 65536)
-        except OSError:  # on Linux a terminal that nobody writes to any more gives EIO
-            return got
-        if not chunk:
-            return got
-        got += chunk
 
 
 def rocmkit_at(*arguments: str) -> list[str]:
@@ -242,7 +205,7 @@ def test_a_line_says_how_long_it_may_take_and_goes_away() -> None:
     with terminal(rocmkit_at("bisect", "--runs", "1", "--budget", "100", "--", "sleep", "4")) as (process, leader):
         told = shown(leader).decode()
         assert process.wait() == 3
-    assert re.search(r"trying run 1: sleep … [23] s, at most \d+ min left", told)
+    assert re.search(r"trying run number 1: as it is … [23] s, at most \d+ min left", told)
     assert len(set(re.findall(r"… (\d) s, at most", told))) > 1  # it moves while the program runs
     assert "\r\x1b[K" in told.rpartition("trying")[2]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +18,7 @@ def _inline(path: Path) -> list[tuple[str, Token]]:
     return [(before.type, token) for before, token in pairwise(tokens) if token.type == "inline"]
 
 
+@cache
 def links(path: Path) -> list[str]:
     """Where links and pictures of a file lead, addresses on the web left out."""
     found = [child for _, token in _inline(path) for child in token.children or ()]
@@ -24,6 +26,7 @@ def links(path: Path) -> list[str]:
     return [target for target in targets if not re.match(r"[a-z]+:", target)]
 
 
+@cache
 def anchors(path: Path) -> set[str]:
     """The names that GitHub gives to the headings: in small letters, blanks as hyphens, without other signs, numbered where one repeats."""
     seen: Counter[str] = Counter()

@@ -13,6 +13,7 @@ from rocmkit.kb import issues as kb
 from rocmkit.kb.issues import Issue
 from rocmkit.model import convert
 from rocmkit.report import explain
+from rocmkit.words import speak
 
 CHECKS = {check.id: check for check in all_checks()}
 ALONE = [issue for issue in kb.issues() if issue.id not in CHECKS]
@@ -120,6 +121,10 @@ def test_the_list_holds_both_by_code() -> None:
     assert [page.code for page in pages] == sorted({*(check.code for check in all_checks()), *(issue.code for issue in ALONE)})
     table = explain.table(pages)
     assert table.count("\n") == len(pages)
+    for width in (80, 200):
+        wrapped = explain.table(pages, width)
+        assert wrapped.split() == table.split()
+        assert max(map(len, wrapped.splitlines())) <= width
 
 
 def test_names_that_come_close_are_looked_for_in_both() -> None:
@@ -132,3 +137,30 @@ def test_names_that_come_close_are_looked_for_in_both() -> None:
         assert issue.id in (failed.value.hint or "")
     with pytest.raises(UsageError, match="no check is called 'zzz', and no failure that logs show"):
         explain.find("zzz")
+
+
+@pytest.mark.parametrize(
+    ("word", "codes"),
+    [
+        ("segfault", ["RK412", "RK413", "RK414"]),
+        ("Segmentation_fault", ["RK412", "RK413", "RK414"]),
+        ("rocblas", ["RK307", "RK950", "RK951"]),  # those that have it in their title come first
+        ("convolutions", ["RK413"]),
+    ],
+)
+def test_a_word_leads_to_the_pages_that_are_about_it(word: str, codes: list[str]) -> None:
+    with pytest.raises(UsageError) as failed:
+        explain.find(word)
+    named = re.findall(r"(RK[0-9]{3}) \(", failed.value.hint or "")
+    assert named[: len(codes)] == codes
+    assert len(named) <= 5
+
+
+def test_in_another_language_it_is_a_word_of_that_one() -> None:
+    speak("ja")
+    try:
+        with pytest.raises(UsageError) as failed:
+            explain.find("行列積")
+    finally:
+        speak("en")
+    assert "RK413 (畳み込みまたは行列積でクラッシュする)" in (failed.value.hint or "")

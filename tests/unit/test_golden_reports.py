@@ -13,7 +13,7 @@ from rocmkit.host.recording import load_file
 from rocmkit.host.replay import ReplayHost
 from rocmkit.probe import collect
 from rocmkit.recipes import offers
-from rocmkit.report import text
+from rocmkit.report import doctorhtml, markdown, text
 from rocmkit.report.published import Report, Terms, publish
 
 MACHINES = sorted((Path(__file__).resolve().parent.parent / "machines").glob("*.yaml"))
@@ -50,3 +50,19 @@ def test_the_readme_shows_what_the_program_prints() -> None:
     golden = (MACHINES[0].parent / "mi50-torch-rocm72.txt").read_text()
     assert example.startswith("✗ RK307")
     assert all(part.strip("\n") in golden for part in example.split("…"))
+
+
+def test_the_verdict_names_what_led_to_it_in_every_format() -> None:
+    found = report(MACHINES[0].parent / "the-user.yaml")
+    verdict = "BLOCKED: 1 error (RK403), 1 likely error (RK413), 1 warning (RK418), 3 notes"
+    assert text.render(found, color=False, unicode=True, width=80).splitlines()[-1] == verdict
+    assert markdown.render(found).startswith(f"## rocmkit doctor: {verdict}\n")
+    assert f">{verdict}</p>" in doctorhtml.render(found)
+
+
+@pytest.mark.parametrize(("name", "told"), [("no-gpu", True), ("wsl", False), ("no-driver", False), ("radeon-vii", False)])
+def test_without_a_gpu_it_says_what_can_be_asked_all_the_same(name: str, told: bool) -> None:
+    found = report(MACHINES[0].parent / f"{name}.yaml")
+    pages = (text.render(found, color=False, unicode=True, width=400), markdown.render(found), doctorhtml.render(found))
+    for page in pages:
+        assert ("rocmkit inspect FILE --for gfx906" in page) == told

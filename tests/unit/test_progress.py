@@ -9,8 +9,9 @@ import time
 import pytest
 
 from rocmkit import output
-from rocmkit.output import note, progress
+from rocmkit.output import note, progress, to_people
 from rocmkit.telling import Pace
+from rocmkit.words.columns import width
 
 
 class Terminal(io.StringIO):
@@ -28,7 +29,7 @@ def test_a_name_in_it_cannot_write_elsewhere_on_the_terminal(monkeypatch: pytest
     with progress(doing="running") as tell:
         assert tell
         tell("\x1b[2Jenc\noder_1.onnx")
-    assert terminal.getvalue() == "\r\x1b[Krunning \N{REPLACEMENT CHARACTER}[2Jenc\N{REPLACEMENT CHARACTER}oder 1.onnx …\r\x1b[K"
+    assert terminal.getvalue() == "\r\x1b[Krunning \N{REPLACEMENT CHARACTER}[2Jenc\N{REPLACEMENT CHARACTER}oder_1.onnx …\r\x1b[K"
 
 
 def shown(monkeypatch: pytest.MonkeyPatch, seconds: float, **told: float | None) -> str:
@@ -107,3 +108,30 @@ def test_a_pace_is_known_only_after_a_while(monkeypatch: pytest.MonkeyPatch) -> 
     assert pace.left(1, 4) is None
     now += 9.1
     assert [pace.left(done, 4) for done in (0, 1, 2, 4, 5)] == [None, 30.0, 10.0, 0.0, None]
+
+
+def test_a_message_is_wrapped_for_a_person_and_one_line_for_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = "word " * 40 + "`sudo apt-get install -y hipcc libamdhip64-dev`"
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    first, *rest = to_people("hint: ", words).splitlines()
+    assert first.startswith("hint: word word")
+    assert all(len(line) <= 80 and line.startswith("      ") and line[6] != " " for line in rest)
+    assert rest[-1].strip() == "`sudo apt-get install -y hipcc libamdhip64-dev`"
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert to_people("hint: ", words) == f"hint: {words}\n"
+
+
+def test_what_is_done_fits_into_one_line_with_its_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    for text in ("a program with a long name " * 9, "名前の長いプログラム" * 9):
+        monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+        now = 1000.0
+        with progress(doing="trying") as tell:
+            assert tell
+            now += 30.0
+            tell(text, left_s=90.0)
+            drawn = terminal.getvalue().rpartition("\x1b[K")[2]
+        assert drawn.endswith(" 30 s, about 2 min left")
+        assert 77 <= width(drawn) <= 79

@@ -23,6 +23,8 @@ from rocmkit.kb.systems import systems
 from rocmkit.model import DataError
 from rocmkit.probe import collect
 from rocmkit.recipes import offers
+from rocmkit.report.drawing import style_of
+from rocmkit.report.routes import NONE, full
 from tests.support.recipes import OFFERS, changed, write
 from tests.unit.checks.test_any_facts import anything
 
@@ -242,3 +244,10 @@ def test_recipes_say_themselves_what_they_build(tmp_path: Path) -> None:
     write(tmp_path / "whisper-cpp", changed("version:", "vresion:"))
     with pytest.raises(DataError, match=r"recipe.yaml:7:5: no field is called `vresion` here; did you mean `version`"):
         offers(tmp_path)
+
+
+def test_without_a_gpu_one_line_says_so_and_fits() -> None:
+    for width in (40, 80):
+        shown = list(full((), (), frozenset({"mms"}), style_of(color=False), width))
+        assert " ".join(shown) == NONE
+        assert all(len(line) <= width for line in shown)

@@ -22,6 +22,7 @@ from rocmkit.kb.patterns import shape
 from rocmkit.logs.match import match
 from rocmkit.logs.values import Hit, Log
 from rocmkit.probe import collect
+from rocmkit.report import loghtml, markdown
 from rocmkit.report.drawing import MARKS, style_of
 from rocmkit.report.log import LogReport, body, published, render
 
@@ -234,3 +235,26 @@ def test_commands_are_left_out_where_they_do_not_serve_the_card() -> None:
     (one,) = told(found, facts_of("the-user"))
     assert one.fix.commands == ()
     assert "gfx906" in str(one.fix.text)
+
+
+@pytest.mark.parametrize(
+    ("text", "told_of"),
+    [
+        (b"Fatal Python error: Segmentation fault\n", True),
+        (b"Segmentation fault (core dumped)\n", True),
+        (b"python3[812]: segfault at 0 ip 00007f0e sp 00007ffd error 4 in libc.so.6\n", True),
+        (b"the segments are joined\n", False),
+        (TENSILE + b"Segmentation fault\n", False),  # there a cause is known
+    ],
+)
+def test_a_segmentation_fault_of_which_nothing_is_known_leads_to_what_finds_the_cause(text: bytes, told_of: bool) -> None:
+    found = match([text])
+    report = published(found, told(found), source="log")
+    pages = (
+        render(report, color=False, unicode=True, width=300),
+        "\n".join(markdown.log_lines(report)),
+        "".join(loghtml.section(report, {})),
+    )
+    for page in pages:
+        assert ("rocmkit bisect -- python program.py" in page) == told_of
+        assert ("rocmkit doctor --try" in page) == told_of

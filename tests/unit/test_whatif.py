@@ -473,3 +473,9 @@ def test_what_is_taken_for_granted_is_told(change: str, told: bool) -> None:
     assert one.verdict == "ready"
     for out in (text.render(one, color=False, unicode=False), markdown.render(one)):
         assert ("taken for granted" in out) is told
+
+
+def test_what_is_styled_is_not_taken_for_control_characters_of_others() -> None:
+    page = text.render(report("the-user", "torch=2.9.1+rocm6.3"), color=True, unicode=True, width=60)
+    assert "\N{REPLACEMENT CHARACTER}" not in page
+    assert "\x1b[1mIf torch were 2.9.1+rocm6.3: BLOCKED → BLOCKED\x1b[0m" in page

@@ -204,6 +204,8 @@ def whisper_segv(gpus: tuple[Gpu, ...], python: Python, kernel_log: KernelLog | 
     Run the commands under verify one by one; they compute what a Whisper model computes, without Whisper. If all print numbers, torch
     is sound, and the program or one of its other packages is to blame: run it with `python -X faulthandler` to see the line.
 
+    `rocmkit doctor --try` runs these and some eighty more; `rocmkit bisect -- python program.py` finds out what makes the program live.
+
     ## Safe to ignore when
 
     The line is of another program, or older than the last change to this environment.

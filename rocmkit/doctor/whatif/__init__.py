@@ -7,6 +7,6 @@ Nothing here is read from a machine: paths of files that nobody saw begin with `
 from __future__ import annotations
 
 from rocmkit.doctor.whatif.apply import changed
-from rocmkit.doctor.whatif.change import Change, parse, words
+from rocmkit.doctor.whatif.change import Change, clauses, parse, words
 
-__all__ = ["Change", "changed", "parse", "words"]
+__all__ = ["Change", "changed", "clauses", "parse", "words"]

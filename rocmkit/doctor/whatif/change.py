@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from rocmkit import kb
 from rocmkit.doctor.whatif.torch_version import torch_version
@@ -161,11 +161,17 @@ def _target(value: str) -> str:
 
 def words(texts: Iterable[str]) -> str:
     """Changes as a clause: "torch were 2.9.1+rocm6.3 and numba were not installed"."""
-    return " and ".join(_clause(*text.partition("=")[::2]) for text in texts)
+    return " and ".join(how.format(name=name, value=value) for name, how, value in clauses(texts))
 
 
-def _clause(key: str, value: str) -> str:
-    if value == "none":
-        return f"{key} were not set" if _VARIABLE.fullmatch(key) else f"{_WORDS.get(key, key)} were not installed"
-    cuda = key == "torch" and "+" not in value
-    return f"{_WORDS.get(key, key)} were {value}" + (" (the package index has the CUDA build)" if cuda else "")
+def clauses(texts: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    """(what is changed, how that is said, to what) of each change; the second has places for the others."""
+    for text in texts:
+        key, _, value = text.partition("=")
+        name = _WORDS.get(key, key)
+        if value == "none":
+            yield name, "{name} were not set" if _VARIABLE.fullmatch(key) else "{name} were not installed", value
+        elif key == "torch" and "+" not in value:
+            yield name, "{name} were {value} (the package index has the CUDA build)", value
+        else:
+            yield name, "{name} were {value}", value

@@ -51,6 +51,19 @@ def test_a_single_cure_is_found_and_confirmed_and_the_program_dies_once_more() -
     assert not found.untried
 
 
+def test_while_something_runs_it_is_known_in_words() -> None:
+    words: list[str] = []
+    attempts = Attempts()
+
+    def run(experiment: Experiment) -> Trial:
+        words.append(attempts.doing)
+        return crash(experiment)
+
+    drive(search(BASE, (toggle("off", does="MIOpen's direct kernels off"),), {}, attempts), run)
+    assert words == [trial.what for trial in attempts.trials]
+    assert words[0] == "as it is" and "with MIOpen's direct kernels off" in words
+
+
 def test_two_cures_that_each_do_are_both_told_the_likelier_first() -> None:
     found, _, _ = searched(lambda on, it: lived(it) if on & {"b", "e"} else crash(it))
     assert cures(found) == [("b",), ("e",)]
