@@ -282,9 +282,8 @@ def verdict_line(found: Fleet) -> str:
     """The one line that ends the report."""
     word = verdict(found)
     have = sum(one.verdict == word for one in found.read)
-    many, missing = summary.counted(len(found.machines), "machine"), len(found.machines) - len(found.read)
+    many, missing = len(found.machines), len(found.machines) - len(found.read)
     if not found.read:
         return f"{summary.VERDICTS[word]}: none of the recordings could be judged"
-    if missing:
-        return f"{summary.VERDICTS[word]}: {have} of {many}; {summary.counted(missing, 'recording')} could not be judged"
-    return f"{summary.VERDICTS[word]}: {have} of {many}"
+    told = f"{summary.VERDICTS[word]}: {have} of {many} machine{'' if many == 1 else 's'}"
+    return f"{told}; {summary.counted(missing, 'recording')} could not be judged" if missing else told
