@@ -17,5 +17,4 @@ class CustomBuildHook(BuildHookInterface):
         sys.path.insert(0, self.root)
         from tools.words.compiled import compiled
 
-        for _ in compiled(Path(self.root) / "rocmkit/locale"):
-            pass
+        compiled(Path(self.root) / "rocmkit/locale")

@@ -10,6 +10,9 @@ import click
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from rocmkit.doctor.check import Check
+    from rocmkit.report.explain import Page
+
 #: What click asks for the words that an argument or an option may take.
 Offer = Callable[[click.Context, click.Parameter, str], "list[CompletionItem]"]
 
@@ -18,16 +21,20 @@ def codes(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionI
     """Codes and names of all pages of `rocmkit explain`."""
     from rocmkit.report.explain import listing
 
-    pages = listing().pages
-    return _begun(typed, [*((page.code, page.title) for page in pages), *((page.id, page.title) for page in pages)])
+    return _by_either(typed, listing().pages)
 
 
 def checks(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionItem]:
     """Codes and names of checks."""
     from rocmkit.doctor.check import all_checks
 
-    found = all_checks()
-    return _begun(typed, [*((check.code, check.title) for check in found), *((check.id, check.title) for check in found)])
+    return _by_either(typed, all_checks())
+
+
+def _by_either(typed: str, found: Iterable[Check | Page]) -> list[CompletionItem]:
+    """By code, or by name."""
+    rows = tuple(found)
+    return _begun(typed, [*((one.code, one.title) for one in rows), *((one.id, one.title) for one in rows)])
 
 
 def systems(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionItem]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 
-def compiled(locale: Path) -> Iterator[Path]:
-    """Write a .mo beside each .po, and name it."""
+def compiled(locale: Path) -> list[Path]:
+    """Write a .mo beside each .po, and name them."""
+    written = []
     for path in sorted(locale.glob("*/LC_MESSAGES/*.po")):
-        with path.open("rb") as source, path.with_suffix(".mo").open("wb") as target:
+        written.append(path.with_suffix(".mo"))
+        with path.open("rb") as source, written[-1].open("wb") as target:
             write_mo(target, read_po(source))
-        yield path.with_suffix(".mo")
+    return written
